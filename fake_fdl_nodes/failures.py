@@ -1,0 +1,45 @@
+"""The failure list of a node, as "Registration Management" shows it (Note 11, R036, R037).
+
+One row for each failed attempt, kept for good; and the one failure that is *shown*, which is the latest
+row's, or, where the reading says that only the initial failure is displayed, the first since the last
+success (Q08).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from reference_server.protocol import Code
+from reference_server.readings import Reading
+
+__all__ = ["FailureList", "FailureRow"]
+
+
+class FailureRow(NamedTuple):
+    """One row: when, on the node's own wall clock (microseconds since the Unix epoch), and why."""
+
+    wall_us: int
+    code: Code
+
+
+class FailureList:
+    """The rows of one node and the failure shown."""
+
+    __slots__ = ("_keeps_first", "_failed_since_success", "rows", "shown")
+
+    def __init__(self, reading: Reading) -> None:
+        self._keeps_first = reading.first_failure_stays
+        self._failed_since_success = False
+        self.rows: list[FailureRow] = []
+        self.shown: Code | None = None
+
+    def add(self, row: FailureRow) -> None:
+        """Append ``row``."""
+        self.rows.append(row)
+        if not (self._keeps_first and self._failed_since_success):
+            self.shown = row.code
+        self._failed_since_success = True
+
+    def success(self) -> None:
+        """Note a success: the rows stay, and the next failure is a first one again."""
+        self._failed_since_success = False

@@ -1,0 +1,88 @@
+"""Verdicts are data: what a rule found when it judged a history.
+
+A rule looks at every occasion on which a history puts it to the test and reports each to a `Tally`. A rule
+that was never put to the test is `unknown`, never green; so is one that crashed while judging, and says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+__all__ = ["Finding", "Judgement", "Ruling", "Tally"]
+
+
+class Ruling(Enum):
+    """The three values of a judgement."""
+
+    HELD = "held"
+    VIOLATED = "violated"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One occasion that matters: when (true us), at which node (``None``: the server), and what, in a sentence."""
+
+    at_us: int
+    node: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What one rule made of one history.
+
+    ``tested`` counts the occasions, ``violations`` those that broke the rule, ``first`` is the first
+    violation (else the first occasion that a rule found worth showing), ``notes`` are findings that explain
+    without violating (a grace, an attributed overlap). ``trouble`` says why a rule is unknown although
+    something was to be judged: it crashed, or is not judged yet.
+    """
+
+    rule: str
+    ruling: Ruling
+    tested: int
+    violations: int = 0
+    first: Finding | None = None
+    notes: tuple[Finding, ...] = ()
+    trouble: str = ""
+
+
+class Tally:
+    """Collects the occasions of one rule while it judges."""
+
+    def __init__(self) -> None:
+        self.tested = 0
+        self.violations = 0
+        self.first: Finding | None = None
+        self.notes: list[Finding] = []
+
+    def passed(self, count: int = 1) -> None:
+        """Count ``count`` occasions on which the rule held."""
+        self.tested += count
+
+    def broken(self, at_us: int, node: str | None, message: str) -> None:
+        """Count one occasion on which the rule was broken. The earliest is kept as the example."""
+        self.tested += 1
+        self.violations += 1
+        if self.first is None or at_us < self.first.at_us:
+            self.first = Finding(at_us=at_us, node=node, message=message)
+
+    def note(self, at_us: int, node: str | None, message: str) -> None:
+        """Keep something that explains the history without breaking the rule."""
+        self.notes.append(Finding(at_us=at_us, node=node, message=message))
+
+    def judgement(self, rule: str) -> Judgement:
+        """Return the verdict on everything counted so far."""
+        if self.violations:
+            ruling = Ruling.VIOLATED
+        else:
+            ruling = Ruling.HELD if self.tested else Ruling.UNKNOWN
+        return Judgement(
+            rule=rule,
+            ruling=ruling,
+            tested=self.tested,
+            violations=self.violations,
+            first=self.first,
+            notes=tuple(self.notes),
+        )

@@ -1,0 +1,288 @@
+"""The trace: the recorded history of one run, in columns.
+
+The world writes it, and the rule book, the expectations and the reports read it; nobody else knows what
+happened. Each table is a handful of int columns that are cheap to append to. All instants are
+true time in microseconds since the scenario's start unless the name says otherwise (``*_boot_us`` is the
+host's own boot-time clock, ``*_wall_us`` its wall clock since the Unix epoch). A node is its place in
+``Scenario.nodes``, the server is `SERVER_HOST`, and "never" is `NEVER`.
+
+A cruising node's polls are one row of `Trace.beats` instead of one row of `Trace.exchanges` each. The
+digest covers transitions, failure rows, slot changes and the number of requests, and so does not depend
+on which of the two was recorded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from reference_server.protocol import Details
+
+__all__ = [
+    "NEVER",
+    "SERVER_HOST",
+    "Access",
+    "Beat",
+    "Edge",
+    "EdgeKind",
+    "Exchange",
+    "Failure",
+    "Outcome",
+    "Slot",
+    "SlotChange",
+    "Status",
+    "Table",
+    "Trace",
+    "Transition",
+    "TransitionReason",
+    "Verdict",
+]
+
+NEVER = -1
+SERVER_HOST = -1
+
+
+class Status(IntEnum):
+    """The statuses of a node, as the trace numbers them."""
+
+    UNREGISTERED = 0
+    REGISTERED = 1
+    INTERRUPTED = 2
+    REJECTED = 3
+    LAPSED = 4
+
+
+class TransitionReason(IntEnum):
+    """What made a node change its status."""
+
+    GRANTED = 0
+    REFUSED = 1  #: a refusal, or a grant that the node's own validation did not pass
+    UNANSWERED = 2
+    EXPIRED = 3  #: the node's own reckoning of the expiry
+    SILENCE = 4  #: 24 h without contact (or whatever the reading puts in their place)
+    UNBOUND = 5
+
+
+class Outcome(IntEnum):
+    """What became of a request at the node that sent it."""
+
+    OPEN = 0  #: the run ended first
+    POSITIVE = 1
+    NEGATIVE = 2
+    UNANSWERED = 3
+    ABANDONED = 4  #: superseded by a newer request, or the program ended
+
+
+class Verdict(IntEnum):
+    """What the server made of a request, where it is not the code of a refusal (0 or 10000 and up)."""
+
+    NONE = -3  #: the request never reached a running server
+    CONNECTION_REFUSED = -2  #: it reached the machine, whose port refused
+    GRANTED = -1
+
+
+class SlotChange(IntEnum):
+    """What happened to a slot."""
+
+    TAKEN = 0
+    MOVED = 1  #: taken over by the same installation from another address
+    FREED = 2  #: given back by an unbind
+    VOID = 3  #: the server's 24 h passed
+    DROPPED = 4  #: lost as a whole: a destroy, or a stop where the reading says so
+    RESTORED = 5  #: void while the server was down, but not by the wall clock at its start
+
+
+class EdgeKind(IntEnum):
+    """What happened to a host or was asked of it."""
+
+    STARTED = 0
+    STOPPED = 1
+    CRASHED = 2
+    SUSPENDED = 3
+    RESUMED = 4
+    DESTROYED = 5
+    MOVED = 6  #: ``value`` is the new address
+    REGISTER_ASKED = 7
+    UNBIND_ASKED = 8
+    LICENCE_SUSPENDED = 9
+    LICENCE_RESUMED = 10
+
+
+class Exchange(NamedTuple):
+    """One request and what became of it. Columns that do not apply hold `NEVER`."""
+
+    node: int
+    kind: int  #: `reference_server.protocol.Kind`
+    number: int
+    sent_us: int
+    sent_boot_us: int  #: on the node's boot-time clock, the instant it was due
+    reported: int  #: the address that the request reports
+    source: int  #: the address that the packet came from
+    form: int  #: 0 for a request, else the code (10000, 10001) of bytes that are none
+    lost: int  #: 1 if the request was lost on the way
+    arrived_us: int  #: at the server's machine, unless it was lost or found it suspended
+    verdict: int  #: a `Verdict`, or the code of the refusal
+    server_time_us: int  #: of a grant or release
+    content: int  #: of a grant: its place in `Trace.contents`
+    signature: int  #: of a grant or release: its place in `Trace.signatures`
+    answer_lost: int  #: 1 if the answer (or the refused connection) was lost on the way
+    delivered_us: int  #: when the answer reached the running node
+    ended_us: int  #: when the outcome was known
+    outcome: int  #: an `Outcome`
+
+
+class Beat(NamedTuple):
+    """A run of ``count`` polls of a cruising node, all granted, that changed nothing.
+
+    Poll *k* (from 0) has number ``first_number + k`` and was due at ``first_sent_boot_us + k * 2 h`` on the
+    node's boot-time clock. ``first_sent_us`` and ``last_sent_us`` are true time.
+    """
+
+    node: int
+    count: int
+    first_number: int
+    first_sent_boot_us: int
+    first_sent_us: int
+    last_sent_us: int
+    address: int
+
+
+class Transition(NamedTuple):
+    """A node changed its status."""
+
+    at_us: int
+    node: int
+    before: int
+    after: int
+    reason: int
+
+
+class Access(NamedTuple):
+    """A node's access opened (1) or closed (0)."""
+
+    at_us: int
+    node: int
+    opened: int
+
+
+class Failure(NamedTuple):
+    """A row was added to a node's failure list. ``code`` is a `reference_server.protocol.Code`.
+
+    ``number`` is the request that failed, `NEVER` for a row that ends no attempt. ``shown`` is the code
+    that the node shows from then on.
+    """
+
+    at_us: int
+    node: int
+    wall_us: int
+    code: int
+    number: int
+    shown: int
+
+
+class Slot(NamedTuple):
+    """The slot of a node's installation changed. ``live`` is the number of live slots afterwards."""
+
+    at_us: int
+    node: int
+    change: int
+    address: int
+    live: int
+
+
+class Edge(NamedTuple):
+    """Something happened to a host, or its administrator asked something of it.
+
+    ``done`` is 0 if it had no effect (a stopped node was asked to register, say).
+    """
+
+    at_us: int
+    host: int
+    what: int
+    value: int
+    done: int
+
+
+Row = TypeVar("Row", bound=tuple[Any, ...])
+
+
+class Table(Generic[Row]):
+    """Rows of ints of one `NamedTuple` type, kept in columns.
+
+    ``table.add(*values)`` appends and returns the new row's place, ``table.column(name)`` is the live
+    column (assign to its items to complete a row later), and iteration gives rows.
+    """
+
+    def __init__(self, row_type: type[Row]) -> None:
+        self._make = row_type._make  # type: ignore[attr-defined]
+        self._columns: dict[str, array[int]] = {name: array("q") for name in row_type._fields}  # type: ignore[attr-defined]
+        self._appends = tuple(column.append for column in self._columns.values())
+        self._first = next(iter(self._columns.values()))
+
+    def add(self, *values: int) -> int:
+        """Append one row and return its place. ``values`` follow the order of the row type's fields."""
+        for append, value in zip(self._appends, values, strict=True):
+            append(value)
+        return len(self._first) - 1
+
+    def column(self, name: str) -> array[int]:
+        """Return the column ``name``."""
+        return self._columns[name]
+
+    def __len__(self) -> int:
+        return len(self._first)
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(self._make, zip(*self._columns.values(), strict=True))
+
+    def __getitem__(self, place: int) -> Row:
+        row: Row = self._make(column[place] for column in self._columns.values())
+        return row
+
+
+class Trace:
+    """The history of one run.
+
+    ``nodes`` are the names of the nodes, in file order. ``contents`` holds each distinct pair of (capacity,
+    `Details`) that a grant carried, ``signatures`` each signature. ``final_lists`` is, per node, the failure
+    list as the node itself showed it at the end: (wall-clock us, code) pairs. ``requests`` counts the requests
+    of each node, simulated or cruised.
+    """
+
+    def __init__(self, nodes: tuple[str, ...]) -> None:
+        self.nodes = nodes
+        self.exchanges: Table[Exchange] = Table(Exchange)
+        self.beats: Table[Beat] = Table(Beat)
+        self.transitions: Table[Transition] = Table(Transition)
+        self.access: Table[Access] = Table(Access)
+        self.failures: Table[Failure] = Table(Failure)
+        self.slots: Table[Slot] = Table(Slot)
+        self.edges: Table[Edge] = Table(Edge)
+        self.contents: list[tuple[int, Details]] = []
+        self.signatures: list[str] = []
+        self.final_lists: list[tuple[tuple[int, int], ...]] = [()] * len(nodes)
+        self.requests: list[int] = [0] * len(nodes)
+
+    def digest(self) -> str:
+        """Return the SHA-256, in hex, over transitions, failure rows, slot changes and counts of requests.
+
+        The rows of one table are ordered by instant, then node, then as they happened, so that the digest does
+        not depend on whether polls were simulated or cruised.
+        """
+        sha = hashlib.sha256()
+        for name, table in (
+            ("transition", self.transitions),
+            ("failure", self.failures),
+            ("slot", self.slots),
+        ):
+            for row in sorted(table, key=_at_and_node):
+                sha.update(f"{name} {' '.join(map(str, row))}\n".encode())
+        sha.update(f"requests {' '.join(map(str, self.requests))}\n".encode())
+        return sha.hexdigest()
+
+
+def _at_and_node(row: tuple[int, ...]) -> tuple[int, int]:
+    return row[0], row[1]

@@ -1,0 +1,336 @@
+"""The authorization server as a pure state machine.
+
+It takes an event and the `Instant` that its host's clocks show, and returns what is to be answered and which
+slots changed. It reads no clock, opens no socket, draws nothing at random; the same file serves the
+simulation and, later, a real program.
+
+**The lease.** A granted registration holds a slot. The slot is a lease of 24 h, renewed by every accepted
+request and measured from the *arrival* of the last one (Note 11, R034): at exactly 24 h a request is still in
+time, one microsecond later the slot is void. While the program's memory lives, the age of a slot is measured
+on the boot-time clock, which nobody can set. What is *stored* is the wall-clock instant of that arrival,
+because a boot-time clock means nothing after a reboot. So a start recovers the age as
+``max(0, wall clock now - stored)`` and goes on from there on the boot-time clock; it never rewrites what is
+stored, or a server restarted every 20 h would keep a dead node's slot alive for ever.
+
+**Void while down.** A slot is void at its instant whether the program runs or not. Since the next start judges
+the age anew on the wall clock, a slot that passed its 24 h while the program was down is only marked void: if
+somebody has set the wall clock back meanwhile, that start finds it alive and restores it.
+
+**The date** that decides about expiry is the wall clock, but never earlier than the latest that was stored,
+so that setting the clock back does not revive an expired licence.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from dataclasses import replace
+from enum import Enum
+from typing import NamedTuple, TypeVar
+
+from reference_server.checks import Arrival, first_failure
+from reference_server.licence import Licence
+from reference_server.protocol import (
+    Answer,
+    Code,
+    Grant,
+    Instant,
+    Kind,
+    Malformed,
+    Refusal,
+    Release,
+    Request,
+    signature_of,
+)
+from reference_server.readings import Reading
+
+__all__ = ["Authority", "Change", "ChangeKind", "Power", "Reply"]
+
+_Signable = TypeVar("_Signable", Grant, Release)
+
+_HOUR_US = 3_600_000_000
+#: A slot outlives its last accepted request by this much (R034).
+LEASE_US = 24 * _HOUR_US
+#: The routine interval of requests (R031); one reading gives a slot one interval more.
+PERIOD_US = 2 * _HOUR_US
+#: A poll from a new address is a move if the last accepted request is this old, else a clone (Q42).
+MOVE_AGE_US = 105 * 60_000_000
+#: One reading drops every slot after a single downtime of more than this (Note 10).
+DOWNTIME_LIMIT_US = 24 * _HOUR_US
+
+
+class Power(Enum):
+    """Whether the program runs. Nothing leads out of ``DESTROYED`` (R125)."""
+
+    OFF = "off"
+    RUNNING = "running"
+    DESTROYED = "destroyed"
+
+
+class ChangeKind(Enum):
+    """What happened to a slot."""
+
+    TAKEN = "taken"
+    MOVED = "moved"
+    FREED = "freed"
+    VOID = "void"
+    DROPPED = "dropped"
+    RESTORED = "restored"
+
+
+class Change(NamedTuple):
+    """The slot of ``installation`` changed; ``live`` slots are left afterwards."""
+
+    kind: ChangeKind
+    installation: str
+    address: int
+    live: int
+
+
+class Reply(NamedTuple):
+    """What the server sends back, and the slots that changed on the way."""
+
+    answer: Answer
+    changes: list[Change]
+
+
+class _Slot:
+    """One installation's lease. ``stored_us`` and ``excused_us`` are what survives a crash, with the address."""
+
+    __slots__ = ("address", "arrived_us", "excused_us", "installation", "stored_us", "unit", "void")
+
+    def __init__(self, installation: str, unit: str) -> None:
+        self.installation = installation
+        self.unit = unit
+        self.void = False
+
+
+class Authority:
+    """One authorization server program on its machine, with what it has stored.
+
+    :param licence: what the issuer granted.
+    :param reading: the answers to what the document leaves open.
+    """
+
+    def __init__(self, licence: Licence, reading: Reading) -> None:
+        self.licence = licence
+        self.reading = reading
+        self.power = Power.OFF
+        #: Set when the machine's hardware identity is no longer the licensed one (R012).
+        self.identity_drifted = False
+        self.date_us = -(1 << 62)
+        self._lease_us = LEASE_US + (PERIOD_US if reading.lapse_needs_later_miss else 0)
+        self._slots: dict[str, _Slot] = {}
+        #: Live slots by unit: a unit is an installation, or a cluster where the reading says so.
+        self._units: Counter[str] = Counter()
+        #: (first boot-time instant at which the slot would be void, installation); lazily kept.
+        self._voids: list[tuple[int, str]] = []
+        #: The last answer to each installation, for a request that is seen twice.
+        self._answered: dict[str, tuple[int, Answer]] = {}
+
+    @property
+    def live(self) -> int:
+        """The number of live slots, as of the last event."""
+        return len(self._units)
+
+    # The program's life.
+
+    def start(self, now: Instant, *, downtime_us: int = 0) -> list[Change]:
+        """Start the program, or refuse to: a destroyed server and one on a foreign machine stay as they are.
+
+        :param downtime_us: for how long, in true time, it was down; only ``revive`` asks.
+        """
+        if self.power is not Power.OFF or self.identity_drifted:
+            return []
+        self.power = Power.RUNNING
+        self.date_us = max(self.date_us, now.wall_us)
+        reading = self.reading
+        if reading.stop_voids_slots or (
+            not reading.downtime_is_silence and downtime_us > DOWNTIME_LIMIT_US
+        ):
+            return self._drop_all()
+        changes = []
+        self._voids = []
+        for slot in list(self._slots.values()):
+            if not reading.downtime_is_silence:
+                slot.excused_us += downtime_us
+            age_us = max(0, now.wall_us - slot.stored_us - slot.excused_us)
+            slot.arrived_us = now.boot_us - age_us
+            if age_us > self._lease_us:
+                changes += self._remove(slot, ChangeKind.VOID)
+                continue
+            if slot.void:
+                slot.void = False
+                self._units[slot.unit] += 1
+                changes.append(self._change(ChangeKind.RESTORED, slot))
+            self._voids.append((slot.arrived_us + self._lease_us + 1, slot.installation))
+        heapq.heapify(self._voids)
+        return changes
+
+    def stop(self) -> None:
+        """End the program, politely or by a crash: what was answered is stored, and nothing else matters."""
+        if self.power is Power.RUNNING:
+            self.power = Power.OFF
+            self._answered.clear()
+
+    def destroy(self) -> list[Change]:
+        """Revoke the authorization for ever (``-destroy``, R125). A running program is stopped first."""
+        self.power = Power.DESTROYED
+        return self._drop_all()
+
+    def use(self, licence: Licence) -> None:
+        """Take a new file of the same licence. Holders keep their slots, even above a lowered capacity."""
+        self.licence = licence
+
+    # The 24-hour law.
+
+    def next_void_us(self) -> int | None:
+        """Return the boot-time instant at which `expire` should be called next, ``None`` for not at all."""
+        if not self._voids or (self.power is not Power.RUNNING and not self.reading.downtime_is_silence):
+            return None
+        return self._voids[0][0]
+
+    def expire(self, boot_us: int) -> list[Change]:
+        """Void every slot whose 24 h have passed at ``boot_us``."""
+        changes: list[Change] = []
+        while self._voids and self._voids[0][0] <= boot_us:
+            _, installation = heapq.heappop(self._voids)
+            slot = self._slots.get(installation)
+            if slot is None or slot.void:
+                continue
+            due_us = slot.arrived_us + self._lease_us + 1
+            if due_us > boot_us:
+                # The slot was renewed since this entry was made.
+                heapq.heappush(self._voids, (due_us, installation))
+            elif self.power is Power.RUNNING:
+                changes += self._remove(slot, ChangeKind.VOID)
+            else:
+                slot.void = True
+                self._release_unit(slot)
+                changes.append(self._change(ChangeKind.VOID, slot))
+        return changes
+
+    # Requests.
+
+    def handle(self, request: Request | Malformed, source: int, now: Instant) -> Reply:
+        """Answer a request that arrived at ``now`` from the address ``source``. The program must be running."""
+        assert self.power is Power.RUNNING, "only a running program answers; its port refuses otherwise"
+        self.date_us = max(self.date_us, now.wall_us)
+        changes = self.expire(now.boot_us)
+        if isinstance(request, Malformed):
+            return Reply(Refusal(number=0, code=int(request.code), reason=request.reason), changes)
+        seen = self._answered.get(request.installation)
+        if seen is not None and seen[0] == request.number:
+            return Reply(seen[1], changes)
+        code = first_failure(
+            Arrival(request, source, self.date_us, self.licence, self.identity_drifted)
+        ) or self._slot_failure(request, source, now)
+        answer: Answer
+        if code is not None:
+            answer = Refusal(number=request.number, code=int(code), reason=code.reason)
+        elif request.kind is Kind.UNBIND:
+            changes += self._remove(self._slots[request.installation], ChangeKind.FREED)
+            answer = self._release(request)
+        else:
+            changes += self._renew(request, source, now)
+            answer = self._grant(request)
+        self._answered[request.installation] = (request.number, answer)
+        return Reply(answer, changes)
+
+    def holder_address(self, installation: str) -> int | None:
+        """Return the address that holds the live slot of ``installation``, ``None`` if it has none."""
+        slot = self._slots.get(installation)
+        return None if slot is None or slot.void else slot.address
+
+    def renew_unseen(self, installation: str, arrived: Instant) -> None:
+        """Renew a slot as a poll that arrived at ``arrived`` would have, without the poll.
+
+        For a driver that has proven that the poll would be accepted and change nothing else (cruising). The
+        instant may lie ahead, as long as nobody looks at the slot's age before it has come.
+        """
+        slot = self._slots[installation]
+        slot.arrived_us, slot.stored_us, slot.excused_us = arrived.boot_us, arrived.wall_us, 0
+
+    def _slot_failure(self, request: Request, source: int, now: Instant) -> Code | None:
+        slot = self._slots.get(request.installation)
+        if request.kind is Kind.REGISTER:
+            unit = self._unit_of(request)
+            if unit not in self._units and len(self._units) >= self.licence.capacity:
+                return Code.REGISTER_OUT_OF_LIMIT
+            return None
+        if slot is None:
+            unbinding = request.kind is Kind.UNBIND
+            return Code.DO_NOT_NEED_DEACTIVATE if unbinding else Code.INCORRECT_LICENSE_FORMAT
+        if request.kind is Kind.POLL and slot.address != source:
+            if now.boot_us - slot.arrived_us < MOVE_AGE_US:
+                return Code.INCORRECT_LICENSE_FORMAT
+        return None
+
+    def _renew(self, request: Request, source: int, now: Instant) -> list[Change]:
+        """Take, move or refresh the slot of a request that passed every check."""
+        slot = self._slots.get(request.installation)
+        kind = None
+        if slot is None:
+            slot = self._slots[request.installation] = _Slot(request.installation, self._unit_of(request))
+            self._units[slot.unit] += 1
+            heapq.heappush(self._voids, (now.boot_us + self._lease_us + 1, slot.installation))
+            kind = ChangeKind.TAKEN
+        elif slot.address != source:
+            kind = ChangeKind.MOVED
+        slot.address = source
+        slot.arrived_us, slot.stored_us, slot.excused_us = now.boot_us, now.wall_us, 0
+        return [self._change(kind, slot)] if kind else []
+
+    def _unit_of(self, request: Request) -> str:
+        if self.reading.cluster_takes_one_slot and request.cluster is not None:
+            return f"cluster {request.cluster}"
+        return request.installation
+
+    def _grant(self, request: Request) -> Grant:
+        return self._signed(
+            Grant(
+                number=request.number,
+                installation=request.installation,
+                server_time_us=self.date_us,
+                capacity=self.licence.capacity,
+                details=self.licence.details,
+                signature="",
+            )
+        )
+
+    def _release(self, request: Request) -> Release:
+        return self._signed(
+            Release(
+                number=request.number,
+                installation=request.installation,
+                server_time_us=self.date_us,
+                signature="",
+            )
+        )
+
+    def _signed(self, answer: _Signable) -> _Signable:
+        return replace(answer, signature=signature_of(answer, self.licence.key))
+
+    # Slots.
+
+    def _change(self, kind: ChangeKind, slot: _Slot) -> Change:
+        return Change(kind, slot.installation, slot.address, len(self._units))
+
+    def _release_unit(self, slot: _Slot) -> None:
+        self._units[slot.unit] -= 1
+        if not self._units[slot.unit]:
+            del self._units[slot.unit]
+
+    def _remove(self, slot: _Slot, kind: ChangeKind) -> list[Change]:
+        del self._slots[slot.installation]
+        if slot.void:
+            return []
+        self._release_unit(slot)
+        return [self._change(kind, slot)]
+
+    def _drop_all(self) -> list[Change]:
+        changes: list[Change] = []
+        for slot in list(self._slots.values()):
+            changes += self._remove(slot, ChangeKind.DROPPED)
+        self._voids = []
+        return changes
