@@ -25,7 +25,7 @@ class FailureRow(NamedTuple):
 class FailureList:
     """The rows of one node and the failure shown."""
 
-    __slots__ = ("_keeps_first", "_failed_since_success", "rows", "shown")
+    __slots__ = ("_failed_since_success", "_keeps_first", "rows", "shown")
 
     def __init__(self, reading: Reading) -> None:
         self._keeps_first = reading.first_failure_stays

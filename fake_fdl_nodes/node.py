@@ -230,8 +230,9 @@ class Node:
             timers.append((self.expires_us, Timer.EXPIRY))
         deadline_us = self.deadline_us
         if self.poll_due_us is not None and self._polls:
-            if deadline_us is None or self.poll_due_us <= deadline_us:
-                timers.append((self.poll_due_us, Timer.POLL))
+            # No poll is sent after the deadline.
+            in_time = deadline_us is None or self.poll_due_us <= deadline_us
+            timers += [(self.poll_due_us, Timer.POLL)] if in_time else []
         if deadline_us is not None and not self._in_time_outstanding(deadline_us):
             timers.append((deadline_us, Timer.DEADLINE))
         return min(timers) if timers else None
@@ -298,7 +299,9 @@ class Node:
             self.contact_us = asked.sent_us
             expires_us = answer.details.expires_us
             # The grant's date belongs to the instant of sending; from there on the node reckons by itself.
-            self.expires_us = None if expires_us is None else asked.sent_us + expires_us - answer.server_time_us
+            self.expires_us = (
+                None if expires_us is None else asked.sent_us + expires_us - answer.server_time_us
+            )
             return effects + self._become(Status.REGISTERED, Reason.GRANTED)
         self.contact_us = self.poll_due_us = self.expires_us = None
         return effects + self._become(Status.UNREGISTERED, Reason.UNBOUND)
@@ -334,7 +337,7 @@ class Node:
         asked = self.outstanding
         return asked is not None and asked.kind is not Kind.UNBIND and asked.sent_us <= deadline_us
 
-    def _ask(self, message: type[Register] | type[Poll] | type[Unbind], now: Instant) -> list[Effect]:
+    def _ask(self, message: type[Register | Poll | Unbind], now: Instant) -> list[Effect]:
         """Send a request. It supersedes an outstanding one, which is abandoned and adds no row."""
         if not self.running:
             return []

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 from harness.clock import HostClock
@@ -103,11 +104,6 @@ class Plan:
                 candidates.append(edges[place])
         return min(candidates, default=None)
 
-    def is_common_edge(self, true_us: int) -> bool:
-        """Tell whether something changes for the server, and so for every node, at ``true_us``."""
-        place = bisect_right(self._common_edges, true_us)
-        return place > 0 and self._common_edges[place - 1] == true_us
-
 
 def plan(scenario: Scenario) -> Plan:
     """Resolve the events of ``scenario``. It has to be free of `timeline_problems`."""
@@ -117,7 +113,6 @@ def plan(scenario: Scenario) -> Plan:
         for index, node in enumerate(scenario.nodes)
         if node.register_us is not None
     ]
-    # At the very start the programs start: the server, then the nodes.
     cuts: dict[tuple[int, Way], list[tuple[int, int | None]]] = {}
     common: set[int] = set()
     own: dict[int, set[int]] = {}
@@ -151,6 +146,11 @@ def plan(scenario: Scenario) -> Plan:
             host = event.host if event.verb in _PASSIVE else (None if event.nodes else SERVER)
             if event.verb is not Verb.NETWORK_HEAL:
                 edge((event.at_us, event.until_us), host, nodes)
+
+    for registration in happenings:
+        # A node that another event registers earlier may already cruise when its fleet's registration comes.
+        if registration.event is None and registration.nodes[0] in own:
+            edge((registration.at_us,), None, registration.nodes)
 
     exact = HostClock(scenario.start_us)
     moved = {event.host for event in scenario.events if event.host is not None}
@@ -194,7 +194,9 @@ def _heals(heal: Event, cut: Event, name: str, way: Way) -> bool:
 
 def _cut_end(scenario: Scenario, cut: Event, name: str, way: Way) -> int | None:
     """Return when a cut ends for one node and direction: its own end, or the first heal that matches."""
-    ends = [event.at_us for event in scenario.events if event.at_us > cut.at_us and _heals(event, cut, name, way)]
+    ends = [
+        event.at_us for event in scenario.events if event.at_us > cut.at_us and _heals(event, cut, name, way)
+    ]
     if cut.until_us is not None:
         ends.append(cut.until_us)
     return min(ends, default=None)
@@ -240,7 +242,7 @@ def _overlapping_stops(scenario: Scenario) -> Iterator[TimelineProblem]:
     reported: set[int] = set()
     for target, events in by_host.items():
         events.sort(key=lambda event: (event.at_us, event.index))
-        for earlier, later in zip(events, events[1:], strict=False):
+        for earlier, later in pairwise(events):
             if later.verb is Verb.SERVER_DESTROY and earlier.verb is not Verb.SERVER_DESTROY:
                 continue  # `-destroy` works on a stopped server too.
             if earlier.verb is Verb.SERVER_DESTROY:

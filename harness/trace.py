@@ -135,14 +135,14 @@ class Exchange(NamedTuple):
 
 
 class Beat(NamedTuple):
-    """A run of ``count`` polls of a cruising node, all granted, that changed nothing.
+    """A run of ``polls`` polls of a cruising node, all granted, that changed nothing.
 
     Poll *k* (from 0) has number ``first_number + k`` and was due at ``first_sent_boot_us + k * 2 h`` on the
     node's boot-time clock. ``first_sent_us`` and ``last_sent_us`` are true time.
     """
 
     node: int
-    count: int
+    polls: int
     first_number: int
     first_sent_boot_us: int
     first_sent_us: int

@@ -99,10 +99,19 @@ class _Slot:
 
     __slots__ = ("address", "arrived_us", "excused_us", "installation", "stored_us", "unit", "void")
 
-    def __init__(self, installation: str, unit: str) -> None:
+    def __init__(self, installation: str, unit: str, address: int, arrived: Instant) -> None:
         self.installation = installation
+        #: What takes the slot of the licence: the installation, or its cluster where the reading says so.
         self.unit = unit
+        #: Passed its 24 h while the program was down; the next start decides.
         self.void = False
+        self.renew(address, arrived)
+
+    def renew(self, address: int, arrived: Instant) -> None:
+        """Start the lease anew from an accepted request."""
+        self.address = address
+        self.arrived_us, self.stored_us = arrived
+        self.excused_us = 0
 
 
 class Authority:
@@ -145,9 +154,7 @@ class Authority:
         self.power = Power.RUNNING
         self.date_us = max(self.date_us, now.wall_us)
         reading = self.reading
-        if reading.stop_voids_slots or (
-            not reading.downtime_is_silence and downtime_us > DOWNTIME_LIMIT_US
-        ):
+        if reading.stop_voids_slots or (not reading.downtime_is_silence and downtime_us > DOWNTIME_LIMIT_US):
             return self._drop_all()
         changes = []
         self._voids = []
@@ -249,7 +256,7 @@ class Authority:
         instant may lie ahead, as long as nobody looks at the slot's age before it has come.
         """
         slot = self._slots[installation]
-        slot.arrived_us, slot.stored_us, slot.excused_us = arrived.boot_us, arrived.wall_us, 0
+        slot.renew(slot.address, arrived)
 
     def _slot_failure(self, request: Request, source: int, now: Instant) -> Code | None:
         slot = self._slots.get(request.installation)
@@ -261,25 +268,23 @@ class Authority:
         if slot is None:
             unbinding = request.kind is Kind.UNBIND
             return Code.DO_NOT_NEED_DEACTIVATE if unbinding else Code.INCORRECT_LICENSE_FORMAT
-        if request.kind is Kind.POLL and slot.address != source:
-            if now.boot_us - slot.arrived_us < MOVE_AGE_US:
-                return Code.INCORRECT_LICENSE_FORMAT
+        cloned = slot.address != source and now.boot_us - slot.arrived_us < MOVE_AGE_US
+        if request.kind is Kind.POLL and cloned:
+            return Code.INCORRECT_LICENSE_FORMAT
         return None
 
     def _renew(self, request: Request, source: int, now: Instant) -> list[Change]:
         """Take, move or refresh the slot of a request that passed every check."""
         slot = self._slots.get(request.installation)
-        kind = None
         if slot is None:
-            slot = self._slots[request.installation] = _Slot(request.installation, self._unit_of(request))
+            slot = _Slot(request.installation, self._unit_of(request), source, now)
+            self._slots[slot.installation] = slot
             self._units[slot.unit] += 1
             heapq.heappush(self._voids, (now.boot_us + self._lease_us + 1, slot.installation))
-            kind = ChangeKind.TAKEN
-        elif slot.address != source:
-            kind = ChangeKind.MOVED
-        slot.address = source
-        slot.arrived_us, slot.stored_us, slot.excused_us = now.boot_us, now.wall_us, 0
-        return [self._change(kind, slot)] if kind else []
+            return [self._change(ChangeKind.TAKEN, slot)]
+        moved = slot.address != source
+        slot.renew(source, now)
+        return [self._change(ChangeKind.MOVED, slot)] if moved else []
 
     def _unit_of(self, request: Request) -> str:
         if self.reading.cluster_takes_one_slot and request.cluster is not None:

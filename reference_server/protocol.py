@@ -305,7 +305,7 @@ def format_address(address: int) -> str:
 
 # The JSON form.
 
-_REQUESTS: dict[str, type[Register] | type[Poll] | type[Unbind]] = {
+_REQUESTS: dict[str, type[Register | Poll | Unbind]] = {
     "register": Register,
     "poll": Poll,
     "unbind": Unbind,
@@ -339,7 +339,7 @@ def decode_request(data: bytes) -> Request:
     """
     fields = _Fields(data)
     fields.expect_format()
-    message = fields.choice("kind", _REQUESTS)
+    message: type[Request] = fields.choice("kind", _REQUESTS)
     request = message(
         number=fields.integer("number", 1),
         installation=fields.text("installation"),

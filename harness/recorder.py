@@ -1,0 +1,159 @@
+"""The recorder: writes into the trace what the machines say, in the trace's own terms.
+
+The machines and the trace share no types on purpose, since the rule book reads the trace and must not depend on
+the machines. This module is the one place that knows both vocabularies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fake_fdl_nodes.node import Changed, Ended, Ending, Failed, Node, Send, Status
+from harness import trace as history
+from harness.cruise import Stretch
+from harness.scenario import Scenario
+from harness.trace import NEVER, Trace
+from reference_server.authority import Change
+from reference_server.protocol import Answer, Details, Grant, Refusal
+
+__all__ = ["Recorder"]
+
+_STATUS = {status: history.Status[status.name] for status in Status}
+_OUTCOME = {ending: history.Outcome[ending.name] for ending in Ending}
+
+
+class Recorder:
+    """Writes the trace of one run of ``scenario``. Nodes are named by their place in it."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        nodes = scenario.nodes
+        self.trace = Trace(tuple(each.name for each in nodes))
+        self._place = {setup.installation: i for i, setup in enumerate(nodes)}
+        self._outstanding = [NEVER] * len(nodes)
+        self._open = bytearray(len(nodes))
+        self._contents: dict[tuple[int, Details], int] = {}
+        exchanges = self.trace.exchanges
+        self._arrived = exchanges.column("arrived_us")
+        self._verdict = exchanges.column("verdict")
+        self._server_time = exchanges.column("server_time_us")
+        self._content = exchanges.column("content")
+        self._signature = exchanges.column("signature")
+        self._answer_lost = exchanges.column("answer_lost")
+        self._delivered = exchanges.column("delivered_us")
+        self._ended = exchanges.column("ended_us")
+        self._outcome = exchanges.column("outcome")
+
+    def sent(
+        self, at_us: int, i: int, node: Node, send: Send, *, reported: int, form: int, lost: bool
+    ) -> int:
+        """Record that ``node`` sent its outstanding request. Return the exchange's place in the trace."""
+        asked = node.outstanding
+        assert asked is not None, "what was just sent is outstanding"
+        nothing_yet = (
+            NEVER,
+            history.Verdict.NONE,
+            NEVER,
+            NEVER,
+            NEVER,
+            0,
+            NEVER,
+            NEVER,
+            history.Outcome.OPEN,
+        )
+        place = self.trace.exchanges.add(
+            i,
+            asked.kind,
+            asked.number,
+            at_us,
+            send.sent_us,
+            reported,
+            node.address,
+            form,
+            int(lost),
+            *nothing_yet,
+        )
+        self._outstanding[i] = place
+        return place
+
+    def arrived(self, at_us: int, place: int) -> None:
+        """Record that a request reached the server's machine, which runs or refuses the connection."""
+        self._arrived[place] = at_us
+        self._verdict[place] = history.Verdict.CONNECTION_REFUSED
+
+    def answered(self, place: int, answer: Answer) -> None:
+        """Record the server's verdict."""
+        if isinstance(answer, Refusal):
+            self._verdict[place] = answer.code
+            return
+        self._verdict[place] = history.Verdict.GRANTED
+        self._server_time[place] = answer.server_time_us
+        self._signature[place] = len(self.trace.signatures)
+        self.trace.signatures.append(answer.signature)
+        if isinstance(answer, Grant):
+            contents = self.trace.contents
+            content = (answer.capacity, answer.details)
+            known = self._contents.setdefault(content, len(contents))
+            if known == len(contents):
+                contents.append(content)
+            self._content[place] = known
+
+    def answer_lost(self, place: int) -> None:
+        """Record that the answer, or the refused connection, was lost on its way down."""
+        self._answer_lost[place] = 1
+
+    def delivered(self, at_us: int, place: int) -> None:
+        """Record that the answer reached the running node."""
+        self._delivered[place] = at_us
+
+    def effect(self, at_us: int, i: int, node: Node, effect: Ended | Changed | Failed) -> None:
+        """Record what happened at a node."""
+        if type(effect) is Ended:
+            place, self._outstanding[i] = self._outstanding[i], NEVER
+            self._ended[place] = at_us
+            self._outcome[place] = _OUTCOME[effect.ending]
+        elif type(effect) is Changed:
+            reason = history.TransitionReason[effect.reason.name]
+            self.trace.transitions.add(at_us, i, _STATUS[effect.before], _STATUS[effect.after], reason)
+        else:
+            assert type(effect) is Failed
+            shown = node.failures.shown
+            assert shown is not None, "a list with a row shows a failure"
+            row = effect.row
+            self.trace.failures.add(at_us, i, row.wall_us, row.code, effect.number or NEVER, shown)
+
+    def access(self, at_us: int, i: int, opened: bool) -> None:
+        """Record that access opened or closed, if it did."""
+        if opened != self._open[i]:
+            self._open[i] = opened
+            self.trace.access.add(at_us, i, int(opened))
+
+    def slots(self, at_us: int, changes: Sequence[Change]) -> None:
+        """Record what happened to slots."""
+        for kind, installation, address, live in changes:
+            change = history.SlotChange[kind.name]
+            self.trace.slots.add(at_us, self._place[installation], change, address, live)
+
+    def beats(self, i: int, node: Node, first_boot_us: int, skipped: Stretch) -> None:
+        """Record the polls of a cruising node, before it takes them for sent."""
+        self.trace.beats.add(
+            i,
+            skipped.polls,
+            node.number + 1,
+            first_boot_us,
+            skipped.first_sent_us,
+            skipped.last_sent_us,
+            node.address,
+        )
+
+    def edge(
+        self, at_us: int, host: int, what: history.EdgeKind, *, value: int = 0, done: bool = True
+    ) -> None:
+        """Record that something happened to a host or was asked of it."""
+        self.trace.edges.add(at_us, host, what, value, int(done))
+
+    def finish(self, nodes: Sequence[Node]) -> Trace:
+        """Record what the nodes themselves show at the end, and return the trace."""
+        for i, node in enumerate(nodes):
+            self.trace.requests[i] = node.number
+            self.trace.final_lists[i] = tuple((row.wall_us, int(row.code)) for row in node.failures.rows)
+        return self.trace
