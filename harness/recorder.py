@@ -80,8 +80,11 @@ class Recorder:
         self._arrived[place] = at_us
         self._verdict[place] = history.Verdict.CONNECTION_REFUSED
 
-    def answered(self, place: int, answer: Answer) -> None:
-        """Record the server's verdict."""
+    def answered(self, place: int, answer: Answer | None) -> None:
+        """Record the verdict of a running server, ``None`` if it says nothing."""
+        if answer is None:
+            self._verdict[place] = history.Verdict.NONE
+            return
         if isinstance(answer, Refusal):
             self._verdict[place] = answer.code
             return

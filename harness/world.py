@@ -39,6 +39,7 @@ from reference_server.protocol import (
     Instant,
     Malformed,
     ProtocolError,
+    Refusal,
     Request,
     decode_request,
 )
@@ -316,6 +317,11 @@ class World:
             self._arm_void()
             answer = reply.answer
             self._record.answered(place, answer)
+            if answer is None:
+                return
+            if isinstance(answer, Refusal) and answer.number == 0:
+                # The server could not read the number, but the connection tells which request it answers.
+                answer = replace(answer, number=number)
         # The answer goes to the address that asked; a node that has moved away is not there any more.
         if self._network.loses(i, Way.DOWN, now) or self._nodes[i].address != source:
             self._record.answer_lost(place)

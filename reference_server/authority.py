@@ -88,9 +88,12 @@ class Change(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What the server sends back, and the slots that changed on the way."""
+    """What the server sends back, and the slots that changed on the way.
 
-    answer: Answer
+    The reference server always has an answer; ``None`` is the silence of a wrong one.
+    """
+
+    answer: Answer | None
     changes: list[Change]
 
 
@@ -229,9 +232,9 @@ class Authority:
         seen = self._answered.get(request.installation)
         if seen is not None and seen[0] == request.number:
             return Reply(seen[1], changes)
-        code = first_failure(
-            Arrival(request, source, self.date_us, self.licence, self.identity_drifted)
-        ) or self._slot_failure(request, source, now)
+        code = self._check_failure(request, source)
+        if code is None:
+            code = self._slot_failure(request, source, now)
         answer: Answer
         if code is not None:
             answer = Refusal(number=request.number, code=int(code), reason=code.reason)
@@ -257,6 +260,9 @@ class Authority:
         """
         slot = self._slots[installation]
         slot.renew(slot.address, arrived)
+
+    def _check_failure(self, request: Request, source: int) -> Code | None:
+        return first_failure(Arrival(request, source, self.date_us, self.licence, self.identity_drifted))
 
     def _slot_failure(self, request: Request, source: int, now: Instant) -> Code | None:
         slot = self._slots.get(request.installation)

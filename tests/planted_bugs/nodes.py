@@ -1,0 +1,195 @@
+"""Deliberately wrong nodes, each a small override of the right one.
+
+Each class says in its docstring what it gets wrong; `tests.planted_bugs.test_planted_bugs` says which rule has to
+notice, and in which world.
+"""
+
+from __future__ import annotations
+
+from fake_fdl_nodes.node import Changed, Effect, Node, Reason, Send, Status, Timer
+from reference_server.protocol import Answer, Code, Instant, Refusal
+
+_HOUR_US = 3_600_000_000
+
+
+class Trusting(Node):
+    """Takes every grant for good, without validating it."""
+
+    def _validate(self, answer: Answer, asked: object, now: Instant) -> Code | None:
+        return Code.shown_for(answer.code) if isinstance(answer, Refusal) else None
+
+
+class Shy(Node):
+    """Does not open access when it is registered."""
+
+    @property
+    def access(self) -> bool:
+        return False
+
+
+class Stubborn(Node):
+    """Stays registered, and open, when it is refused."""
+
+    def _become(self, status: Status, reason: Reason) -> list[Effect]:
+        return [] if reason is Reason.REFUSED else super()._become(status, reason)
+
+
+class SelfMade(Node):
+    """Takes silence for a grant."""
+
+    def _fail(self, code: Code, now: Instant) -> list[Effect]:
+        asked = self.outstanding
+        effects = super()._fail(code, now)
+        if code is Code.NO_CONNECTION and asked is not None:
+            self.contact_us = asked.sent_us
+            effects += self._become(Status.REGISTERED, Reason.GRANTED)
+        return effects
+
+
+class Hasty(Node):
+    """Polls every 90 minutes."""
+
+    def _ask(self, message: type, now: Instant) -> list[Effect]:
+        effects = super()._ask(message, now)
+        if self.poll_due_us is not None:
+            self.poll_due_us = now.boot_us + 90 * 60_000_000
+        return effects
+
+
+class Discouraged(Node):
+    """Stops polling after a poll that nobody answered."""
+
+    def _fail(self, code: Code, now: Instant) -> list[Effect]:
+        effects = super()._fail(code, now)
+        if code is Code.NO_CONNECTION:
+            self.poll_due_us = None
+        return effects
+
+
+class Unmoved(Node):
+    """Does not notice that nobody answers."""
+
+    def _become(self, status: Status, reason: Reason) -> list[Effect]:
+        return [] if reason is Reason.UNANSWERED else super()._become(status, reason)
+
+
+class Immortal(Node):
+    """Never lapses."""
+
+    def _become(self, status: Status, reason: Reason) -> list[Effect]:
+        return [] if reason is Reason.SILENCE else super()._become(status, reason)
+
+    @property
+    def deadline_us(self) -> int | None:
+        return None
+
+
+class LapsesAtMiss(Node):
+    """Lapses at the eleventh hour: two hours early."""
+
+    @property
+    def deadline_us(self) -> int | None:
+        deadline_us = super().deadline_us
+        return None if deadline_us is None else deadline_us - 2 * _HOUR_US
+
+
+class FromReceipt(Node):
+    """Counts the 24 hours from the receipt of the answer instead of the sending of the request."""
+
+    def answer(self, answer: Answer, now: Instant) -> list[Effect]:
+        effects = super().answer(answer, now)
+        if self.contact_us is not None and Changed in map(type, effects):
+            self.contact_us = now.boot_us
+        return effects
+
+
+class Undead(Node):
+    """Goes on polling when it has lapsed, and comes back without its administrator."""
+
+    @property
+    def _polls(self) -> bool:
+        return super()._polls or self.status is Status.LAPSED
+
+
+class Silent(Node):
+    """Lists no failure."""
+
+    def _list(self, code: Code, number: int, now: Instant) -> list[Effect]:
+        super()._list(code, number, now)
+        self.failures.rows.pop()
+        return []
+
+
+class Forgetful(Node):
+    """Clears its failure list when it is registered again."""
+
+    def answer(self, answer: Answer, now: Instant) -> list[Effect]:
+        effects = super().answer(answer, now)
+        if self.status is Status.REGISTERED:
+            self.failures.rows.clear()
+        return effects
+
+
+class Relabels(Node):
+    """Lists every failure under the code ``instead_of`` maps it to."""
+
+    instead_of: dict[Code, Code] = {}
+
+    def _list(self, code: Code, number: int, now: Instant) -> list[Effect]:
+        return super()._list(self.instead_of.get(code, code), number, now)
+
+
+class SilenceIsAVerdict(Relabels):
+    """Lists an unanswered request as an incorrect licence."""
+
+    instead_of = {Code.NO_CONNECTION: Code.INCORRECT_LICENSE_FORMAT}
+
+
+class NamesTheUnlisted(Relabels):
+    """Gives a reason that the table does not list a code of the table."""
+
+    instead_of = {Code.INCORRECT_LICENSE_FORMAT: Code.PARAM_INPUT_ERROR}
+
+
+class OneReasonForAll(Relabels):
+    """Shows the address as the reason, whatever the reason is."""
+
+    instead_of = {code: Code.LICENSE_IP_ERROR for code in Code if code > 0}
+
+
+class Mumbles(Node):
+    """Sends bytes that are no request. ``words`` are sent in its place."""
+
+    words = b"\xff not JSON"
+
+    def _ask(self, message: type, now: Instant) -> list[Effect]:
+        return [
+            Send(self.words, effect.sent_us) if isinstance(effect, Send) else effect
+            for effect in super()._ask(message, now)
+        ]
+
+
+class MumblesParameters(Mumbles):
+    """Sends a JSON object that lacks every parameter."""
+
+    words = b"{}"
+
+
+class Masquerades(Node):
+    """Reports another address than the one that it sends from, as if it sat behind NAT."""
+
+    def _ask(self, message: type, now: Instant) -> list[Effect]:
+        own, self.address = self.address, self.address + 1
+        effects = super()._ask(message, now)
+        self.address = own
+        return effects
+
+
+class LongWait(Node):
+    """Waits for an expiry that it has already passed: goes on when its licence has ended."""
+
+    def fire(self, timer: Timer, now: Instant) -> list[Effect]:
+        if timer is Timer.EXPIRY:
+            self.expires_us = None
+            return []
+        return super().fire(timer, now)
