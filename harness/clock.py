@@ -53,9 +53,7 @@ class HostClock:
             value = Fraction(last.base + (at_us - last.from_us) * last.slope, last.unit)
             rate = 1 + ppm / 1_000_000
             unit = value.denominator * rate.denominator
-            segment = _Segment(
-                at_us, value.numerator * rate.denominator, rate.numerator * value.denominator, unit
-            )
+            segment = _Segment(at_us, value.numerator * rate.denominator, rate.numerator * value.denominator, unit)
             if at_us == last.from_us:
                 self._segments.pop()
             self._segments.append(segment)

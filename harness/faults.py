@@ -194,9 +194,7 @@ def _heals(heal: Event, cut: Event, name: str, way: Way) -> bool:
 
 def _cut_end(scenario: Scenario, cut: Event, name: str, way: Way) -> int | None:
     """Return when a cut ends for one node and direction: its own end, or the first heal that matches."""
-    ends = [
-        event.at_us for event in scenario.events if event.at_us > cut.at_us and _heals(event, cut, name, way)
-    ]
+    ends = [event.at_us for event in scenario.events if event.at_us > cut.at_us and _heals(event, cut, name, way)]
     if cut.until_us is not None:
         ends.append(cut.until_us)
     return min(ends, default=None)
@@ -295,9 +293,7 @@ def _overlapping_drifts(scenario: Scenario) -> Iterator[TimelineProblem]:
             if earlier is event or earlier.host != event.host or earlier.verb is not event.verb:
                 continue
             same_instant = earlier.at_us == event.at_us and earlier.index < event.index
-            inside = earlier.at_us < event.at_us and (
-                earlier.until_us is not None and event.at_us < earlier.until_us
-            )
+            inside = earlier.at_us < event.at_us and (earlier.until_us is not None and event.at_us < earlier.until_us)
             if same_instant or inside:
                 yield TimelineProblem(
                     event,

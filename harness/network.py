@@ -28,9 +28,7 @@ class Network:
         is lost. They may overlap and come in any order; ``end_us`` is ``None`` for a cut that is never healed.
     """
 
-    def __init__(
-        self, latency_us: int, cuts: dict[tuple[int, Way], Sequence[tuple[int, int | None]]]
-    ) -> None:
+    def __init__(self, latency_us: int, cuts: dict[tuple[int, Way], Sequence[tuple[int, int | None]]]) -> None:
         self.latency_us = latency_us
         self._cuts = {key: _merged(intervals) for key, intervals in cuts.items()}
 

@@ -43,9 +43,7 @@ class Recorder:
         self._ended = exchanges.column("ended_us")
         self._outcome = exchanges.column("outcome")
 
-    def sent(
-        self, at_us: int, i: int, node: Node, send: Send, *, reported: int, form: int, lost: bool
-    ) -> int:
+    def sent(self, at_us: int, i: int, node: Node, send: Send, *, reported: int, form: int, lost: bool) -> int:
         """Record that ``node`` sent its outstanding request. Return the exchange's place in the trace."""
         asked = node.outstanding
         assert asked is not None, "what was just sent is outstanding"
@@ -148,9 +146,7 @@ class Recorder:
             node.address,
         )
 
-    def edge(
-        self, at_us: int, host: int, what: history.EdgeKind, *, value: int = 0, done: bool = True
-    ) -> None:
+    def edge(self, at_us: int, host: int, what: history.EdgeKind, *, value: int = 0, done: bool = True) -> None:
         """Record that something happened to a host or was asked of it."""
         self.trace.edges.add(at_us, host, what, value, int(done))
 

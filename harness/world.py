@@ -122,9 +122,7 @@ class World:
         self._skipped = (NEVER, 0)
 
         timeout_us = scenario.network.timeout_us
-        self._nodes = [
-            node(setup, reading, timeout_us=timeout_us, key=SIMULATED_KEY) for setup in scenario.nodes
-        ]
+        self._nodes = [node(setup, reading, timeout_us=timeout_us, key=SIMULATED_KEY) for setup in scenario.nodes]
         self._clocks = self._plan.node_clocks
         self._down_by: list[int | None] = [None] * len(self._nodes)
         self._suspended = bytearray(len(self._nodes))

@@ -95,9 +95,7 @@ class Document:
 
     def _unreadable(self, why: str, line: int, column: int) -> ScenarioError:
         found = f"what is not TOML ({why[:200]})"
-        return ScenarioError(
-            [Problem(file=self.file, line=line, column=column, found=found, expected="TOML 1.0")]
-        )
+        return ScenarioError([Problem(file=self.file, line=line, column=column, found=found, expected="TOML 1.0")])
 
 
 def _dotted(loc: Loc) -> str:

@@ -38,9 +38,7 @@ class Frame:
         """Return the frame of a file's content."""
         nodes = data.get("nodes")
         tables = [each if isinstance(each, dict) else {} for each in nodes] if isinstance(nodes, list) else []
-        fleets = tuple(
-            (_if_right(_names, table), _if_right(values.address, table.get("address"))) for table in tables
-        )
+        fleets = tuple((_if_right(_names, table), _if_right(values.address, table.get("address"))) for table in tables)
         names: tuple[str, ...] | None = ()
         for own, _ in fleets:
             names = None if names is None or own is None else names + own

@@ -84,12 +84,8 @@ _FAILURES_SCHEMA = {
 _PATTERN_SCHEMA = {"type": "string", "minLength": 1, "examples": ["fdl-1", "fdl-*"]}
 
 Text = Annotated[str, PlainValidator(values.text), WithJsonSchema({"type": "string", "minLength": 1})]
-NodeName = Annotated[
-    str, PlainValidator(values.node_name), WithJsonSchema({"type": "string", "minLength": 1})
-]
-HostName = Annotated[
-    str, PlainValidator(values.host_name), WithJsonSchema({"type": "string", "minLength": 1})
-]
+NodeName = Annotated[str, PlainValidator(values.node_name), WithJsonSchema({"type": "string", "minLength": 1})]
+HostName = Annotated[str, PlainValidator(values.host_name), WithJsonSchema({"type": "string", "minLength": 1})]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Rule = Annotated[
     str,
@@ -105,25 +101,19 @@ ReadingNames = Annotated[
 Duration = Annotated[int, PlainValidator(values.duration), WithJsonSchema(_DURATION_SCHEMA)]
 Lasting = Annotated[int, PlainValidator(values.lasting), WithJsonSchema(_DURATION_SCHEMA)]
 Timeout = Annotated[int, PlainValidator(values.timeout), WithJsonSchema(_DURATION_SCHEMA)]
-Step = Annotated[
-    int, PlainValidator(values.step), WithJsonSchema({"type": "string", "examples": ["-1h", "90s"]})
-]
+Step = Annotated[int, PlainValidator(values.step), WithJsonSchema({"type": "string", "examples": ["-1h", "90s"]})]
 Start = Annotated[
     int,
     PlainValidator(values.start),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-01T00:00:00Z"]}),
 ]
-Instant = Annotated[
-    int, PlainValidator(_instant), WithJsonSchema({"type": "string", "examples": ["1d 1h 30m"]})
-]
+Instant = Annotated[int, PlainValidator(_instant), WithJsonSchema({"type": "string", "examples": ["1d 1h 30m"]})]
 Registration = Annotated[
     int | None,
     PlainValidator(_registration),
     WithJsonSchema({"type": "string", "examples": ["0s", "1h 40m", "never"]}),
 ]
-LastDay = Annotated[
-    date, PlainValidator(values.expiry_date), WithJsonSchema({"type": "string", "format": "date"})
-]
+LastDay = Annotated[date, PlainValidator(values.expiry_date), WithJsonSchema({"type": "string", "format": "date"})]
 Zone = Annotated[
     tzinfo,
     PlainValidator(values.zone),
@@ -142,8 +132,6 @@ Count = Annotated[
 ]
 Nodes = Annotated[tuple[str, ...], PlainValidator(_matching_nodes), WithJsonSchema(_PATTERN_SCHEMA)]
 Hosts = Annotated[tuple[str, ...], PlainValidator(_matching_hosts), WithJsonSchema(_PATTERN_SCHEMA)]
-Ppm = Annotated[
-    Fraction, PlainValidator(values.drift), WithJsonSchema({"type": "number", "examples": [-1, 50]})
-]
+Ppm = Annotated[Fraction, PlainValidator(values.drift), WithJsonSchema({"type": "number", "examples": [-1, 50]})]
 FailureShown = Annotated[int | str, PlainValidator(values.failure), WithJsonSchema(_FAILURES_SCHEMA)]
 Status = Literal["unregistered", "registered", "interrupted", "rejected", "lapsed"]

@@ -82,13 +82,9 @@ def _scenario(tables: FileTable, document: Document) -> Scenario:
         network=NetworkSpec(latency_us=tables.network.latency, timeout_us=tables.network.timeout),
         nodes=tuple(node for table in tables.nodes for node in table.nodes()),
         events=tuple(
-            event
-            for index, table in enumerate(tables.events)
-            for event in _events(table, index, line("events", index))
+            event for index, table in enumerate(tables.events) for event in _events(table, index, line("events", index))
         ),
-        expects=tuple(
-            _expect(table, index, line("expect", index)) for index, table in enumerate(tables.expect)
-        ),
+        expects=tuple(_expect(table, index, line("expect", index)) for index, table in enumerate(tables.expect)),
     )
 
 

@@ -85,16 +85,12 @@ class LicenceTable(Table):
         min_length=1,
         description="The node addresses that may register: single ones, or ranges with both ends included.",
     )
-    applications: list[Text] = Field(
-        [], description="The application names that may register. Left out: any."
-    )
+    applications: list[Text] = Field([], description="The application names that may register. Left out: any.")
     domains: list[HostName] = Field([], description="The access domains that may register. Left out: any.")
     ports: list[Port] = Field([], description="The access ports that may register. Left out: any.")
     version: Text = Field("FineDataLink", description="The licensed product and major version.")
     function_points: list[Text] = Field(["FineDataLink"], description="The function points that are granted.")
-    expires: LastDay | None = Field(
-        None, description="The last licensed day, valid to its end. Left out: never."
-    )
+    expires: LastDay | None = Field(None, description="The last licensed day, valid to its end. Left out: never.")
     zone: Zone | None = Field(
         None,
         description="The time zone in which that day ends: an IANA name or an offset. Left out: UTC.",
@@ -120,17 +116,11 @@ class NetworkTable(Table):
 class NodesTable(Table):
     """One node, or with a count a fleet of them."""
 
-    model_config = ConfigDict(
-        title="nodes", json_schema_extra={"not": {"required": ["spread", "spread_over"]}}
-    )
+    model_config = ConfigDict(title="nodes", json_schema_extra={"not": {"required": ["spread", "spread_over"]}})
 
-    name: NodeName = Field(
-        description="The name of the node; with a count, of the fleet: name-1, name-2, ..."
-    )
+    name: NodeName = Field(description="The name of the node; with a count, of the fleet: name-1, name-2, ...")
     count: Count | None = Field(None, description="How many nodes. Left out: one, with the plain name.")
-    address: Address = Field(
-        description="The IPv4 address of the first node; each next one has the one above."
-    )
+    address: Address = Field(description="The IPv4 address of the first node; each next one has the one above.")
     application: Text = Field(description="The application (project) name that the node reports.")
     register_: Registration = Field(
         0,
@@ -142,9 +132,7 @@ class NodesTable(Table):
     spread_over: Duration | None = Field(
         None, description="The stretch of time over which the registrations are spread evenly."
     )
-    cluster: Text | None = Field(
-        None, description="The cluster that the nodes belong to. Left out: standalone."
-    )
+    cluster: Text | None = Field(None, description="The cluster that the nodes belong to. Left out: standalone.")
     domain: HostName | None = Field(None, description="The access domain under which users reach the node.")
     port: Port | None = Field(None, description="The access port under which users reach the node.")
     version: Text = Field("FineDataLink", description="The product and major version that the node reports.")
@@ -243,9 +231,7 @@ class NodeMove(EventTable):
 
     do: Literal["node.move"] = _DO
     node: Nodes = _NODE
-    address: Address = Field(
-        description="The new address of the first node; each next one has the one above."
-    )
+    address: Address = Field(description="The new address of the first node; each next one has the one above.")
     only: Status | None = _ONLY
 
     @field_validator("address")
@@ -274,9 +260,7 @@ class NetworkHeal(EventTable):
     model_config = ConfigDict(title="network heal")
 
     do: Literal["network.heal"] = _DO
-    node: Nodes = Field(
-        "*", validate_default=True, description="The nodes that are connected. Left out: all."
-    )
+    node: Nodes = Field("*", validate_default=True, description="The nodes that are connected. Left out: all.")
     direction: Direction = Field("both", description="Which packets pass again.")
 
 
@@ -382,9 +366,7 @@ class ExpectTable(Table):
         None, description='The code of the failure that the node shows, "none" if it never listed one.'
     )
     registered: Annotated[int, Field(ge=0)] | None = Field(None, description="The number of live slots.")
-    reading: ReadingNames | None = Field(
-        None, description="Only under this reading, or these. Left out: all."
-    )
+    reading: ReadingNames | None = Field(None, description="Only under this reading, or these. Left out: all.")
 
     @field_validator("between")
     @classmethod
@@ -417,9 +399,7 @@ class FileTable(Table):
     model_config = ConfigDict(title="fdl-harness scenario")
 
     title: Text = Field(description="What the scenario is about, in a sentence.")
-    rules: list[Rule] = Field(
-        [], description="The documented rules that it is meant to exercise, R001 to R129."
-    )
+    rules: list[Rule] = Field([], description="The documented rules that it is meant to exercise, R001 to R129.")
     start: Start = Field(description="The instant at which it starts.")
     duration: Lasting = Field(description="How long it runs.")
     reading: ReadingName | None = Field(None, description="The reading to run under. Left out: the caller's.")

@@ -329,9 +329,7 @@ def hosts_matching(value: object, names: Sequence[str] | None) -> tuple[str, ...
     return _matching(value, names, f'"{SERVER}", or the name or pattern of a node', also=(SERVER,))
 
 
-def _matching(
-    value: object, names: Sequence[str] | None, expected: str, *, also: tuple[str, ...]
-) -> tuple[str, ...]:
+def _matching(value: object, names: Sequence[str] | None, expected: str, *, also: tuple[str, ...]) -> tuple[str, ...]:
     if not isinstance(value, str) or not value:
         raise Mistake(shown(value), expected)
     if names is None:

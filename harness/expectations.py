@@ -1,0 +1,149 @@
+"""Expectations: what a scenario says must hold, compared with what the trace shows.
+
+A status, an access, a failure and a number of registrations are piecewise-constant functions of true time. An
+expectation at an instant sees the world after everything at that instant; one over a stretch looks at both ends and
+at every change between them.
+
+An expectation that names readings is stated for those; one that names none is stated for the scenario's own reading
+(its ``reading`` key, else ``literal``). Under any other reading it is not judged.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.scenario import Expect, Scenario
+from harness.trace import Status, Trace
+from reference_server.protocol import Code
+from reference_server.readings import Reading
+
+__all__ = ["Met", "Timeline", "Timelines", "judge_expectations", "own_reading"]
+
+Value = int | str | bool | None
+
+
+def own_reading(scenario: Scenario) -> str:
+    """Return the name of the reading that the scenario itself asks for."""
+    return scenario.reading or "literal"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A piecewise-constant value: from ``times[k]`` on it is ``values[k]``, before that ``initial``."""
+
+    initial: Value
+    times: list[int]
+    values: list[Value]
+
+    def at(self, true_us: int) -> Value:
+        """Return the value after everything at ``true_us``."""
+        place = bisect_right(self.times, true_us)
+        return self.values[place - 1] if place else self.initial
+
+    def between(self, first_us: int, last_us: int) -> Iterator[tuple[int, Value]]:
+        """Yield (since when, value) for each value that is held in the closed stretch."""
+        yield first_us, self.at(first_us)
+        for place in range(bisect_right(self.times, first_us), bisect_right(self.times, last_us)):
+            yield self.times[place], self.values[place]
+
+
+class Timelines:
+    """The timelines of one run, by what an expectation can state."""
+
+    def __init__(self, scenario: Scenario, trace: Trace) -> None:
+        self._place = {node.name: i for i, node in enumerate(scenario.nodes)}
+        count = len(scenario.nodes)
+
+        def empty(initial: Value) -> list[Timeline]:
+            return [Timeline(initial, [], []) for _ in range(count)]
+
+        self._status = empty("unregistered")
+        self._access = empty(False)
+        self._failure = empty("none")
+        self._registered = Timeline(0, [], [])
+        for change in trace.transitions:
+            _append(self._status[change.node], change.at_us, Status(change.after).name.lower())
+        for access in trace.access:
+            _append(self._access[access.node], access.at_us, bool(access.opened))
+        for row in trace.failures:
+            _append(self._failure[row.node], row.at_us, failure_value(row.shown))
+        for slot in trace.slots:
+            _append(self._registered, slot.at_us, slot.live)
+
+    def of(self, what: str, node: str | None) -> Timeline:
+        """Return the timeline of ``status``, ``access`` or ``failure`` of ``node``, or of ``registered``."""
+        if what == "registered":
+            return self._registered
+        assert node is not None, "only the number of registrations is of no node"
+        lines: list[Timeline] = getattr(self, f"_{what}")
+        return lines[self._place[node]]
+
+
+def failure_value(code: int) -> Value:
+    """Return a code of the trace as an expectation writes it."""
+    return code if code > 0 else Code(code).shown_name
+
+
+def _append(line: Timeline, at_us: int, value: Value) -> None:
+    if line.times and line.times[-1] == at_us:
+        line.values[-1] = value
+    else:
+        line.times.append(at_us)
+        line.values.append(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """What became of one expectation at one node (``None``: the number of registrations).
+
+    ``found`` has, for each thing stated, the value that decided; ``decided_us`` is the instant of it.
+    """
+
+    expect: Expect
+    node: str | None
+    stated: dict[str, Value]
+    found: dict[str, Value]
+    decided_us: int
+    met: bool
+
+
+def judge_expectations(scenario: Scenario, reading: Reading, trace: Trace) -> list[Met]:
+    """Return what became of every expectation that is stated for ``reading``, in file order."""
+    lines = Timelines(scenario, trace)
+    return [
+        _judge(expect, node, lines)
+        for expect in scenario.expects
+        if reading.name in (expect.readings or (own_reading(scenario),))
+        for node in expect.nodes or (None,)
+    ]
+
+
+def _judge(expect: Expect, node: str | None, lines: Timelines) -> Met:
+    stated: dict[str, Value] = {
+        what: value
+        for what in ("status", "access", "failure", "registered")
+        if (value := getattr(expect, what)) is not None
+    }
+
+    def state_at(true_us: int) -> dict[str, Value]:
+        return {what: lines.of(what, node).at(true_us) for what in stated}
+
+    if expect.between is None:
+        assert expect.at_us is not None, "an expectation has an instant or a stretch"
+        instants = [expect.at_us]
+        always = True
+    else:
+        first_us, last_us = expect.between.first_us, expect.between.last_us
+        changes = {at for what in stated for at, _ in lines.of(what, node).between(first_us, last_us)}
+        instants = sorted(changes)
+        always = expect.between.hold == "always"
+    decided_us = instants[-1]
+    for at_us in instants:
+        # "Always" is decided by the first instant at which it fails, "ever" by the first at which it holds.
+        if (state_at(at_us) == stated) != always:
+            decided_us = at_us
+            break
+    found = state_at(decided_us)
+    return Met(expect=expect, node=node, stated=stated, found=found, decided_us=decided_us, met=found == stated)

@@ -1,0 +1,84 @@
+"""The rule book's own statement of the server's ordered checks (R108).
+
+`due` says what each request that a running server received has to be answered: a grant, or the code of the first check
+that fails. It is computed once for a history and shared by the rules.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from harness.rulebook.history import History
+from harness.rulebook.ledger import LeaseView, Ledger
+from harness.trace import Exchange, Verdict
+from reference_server.protocol import Code, Kind
+
+__all__ = ["CLONE_US", "Due", "due", "in_ranges"]
+
+#: A poll from a new address sooner than this after the last accepted request comes from a clone (Q42).
+CLONE_US = 105 * 60 * 1_000_000
+
+
+class Due(NamedTuple):
+    """What one request has to be answered, and every check that it fails, in order."""
+
+    place: int
+    exchange: Exchange
+    view: LeaseView
+    verdict: int
+    failing: tuple[str, ...]
+
+
+def in_ranges(history: History, address: int) -> bool:
+    """Tell whether ``address`` is licensed, ends included."""
+    return any(first <= address <= last for first, last in history.scenario.licence.ranges)
+
+
+def due(history: History) -> list[Due]:
+    """Return what is due to each request that a running server received, in the order of the trace."""
+    before = history.once(Ledger).before
+    return [_due(history, place, history.exchanges[place], before[place]) for place in sorted(before)]
+
+
+#: Each check by name, with the answer that its failure brings, in the order of the law.
+_CODES = {
+    "data": Code.JSON_PARSER_ERROR,
+    "parameters": Code.PARAM_INPUT_ERROR,
+    "expiry": Code.LICENSE_EXPIRED,
+    "version": Code.REPORT_VERSION_ERROR,
+    "account": Code.ACCOUNT_STATUS_ERROR,
+    "address": Code.LICENSE_IP_ERROR,
+    "domain": Code.LICENSE_DOMAIN_ERROR,
+    "application": Code.LICENSE_APPNAME_ERROR,
+    "port": Code.INCORRECT_LICENSE_FORMAT,
+    "slot": Code.INCORRECT_LICENSE_FORMAT,
+    "clone": Code.INCORRECT_LICENSE_FORMAT,
+    "capacity": Code.REGISTER_OUT_OF_LIMIT,
+    "bound": Code.DO_NOT_NEED_DEACTIVATE,
+}
+
+
+def _due(history: History, place: int, asked: Exchange, view: LeaseView) -> Due:
+    licence, setup = history.scenario.licence, history.scenario.nodes[asked.node]
+    if asked.form:
+        # Nothing else can be read from bytes that are no request.
+        failing: tuple[str, ...] = ("data" if asked.form == Code.JSON_PARSER_ERROR else "parameters",)
+        return Due(place, asked, view, asked.form, failing)
+    fails = {
+        "expiry": licence.expires_us is not None and view.date_us >= licence.expires_us,
+        "version": setup.version != licence.version,
+        "account": history.licence_suspended(asked.arrived_us),
+        "address": asked.source != asked.reported or not in_ranges(history, asked.source),
+        "domain": bool(licence.domains) and setup.domain not in licence.domains,
+        "application": bool(licence.applications) and setup.application not in licence.applications,
+        "port": bool(licence.ports) and setup.port not in licence.ports,
+    }
+    if asked.kind == Kind.POLL:
+        fails["slot"] = not view.live
+        fails["clone"] = view.live and view.address != asked.source and view.age_us < CLONE_US
+    elif asked.kind == Kind.REGISTER:
+        fails["capacity"] = not view.live and not view.unit_live and view.live_units >= licence.capacity
+    else:
+        fails = {"address": fails["address"], "bound": not view.live}
+    failing = tuple(name for name, failed in fails.items() if failed)
+    return Due(place, asked, view, _CODES[failing[0]] if failing else Verdict.GRANTED, failing)

@@ -1,0 +1,241 @@
+"""A history: the trace of one run, arranged for the rules that judge it.
+
+Everything here is read off the trace and the scenario. "At" an instant means after everything that happened at it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
+
+from fake_fdl_nodes.fleet import NodeSetup
+from harness.rulebook.clocks import Clocks
+from harness.scenario import Scenario, Verb
+from harness.trace import (
+    SERVER_HOST,
+    Access,
+    Beat,
+    Edge,
+    EdgeKind,
+    Exchange,
+    Failure,
+    Slot,
+    Status,
+    Trace,
+    Transition,
+)
+from reference_server.readings import Reading
+
+__all__ = ["Downtime", "History", "NodeView", "Numbered"]
+
+Made = TypeVar("Made")
+
+DOWN = (EdgeKind.STOPPED, EdgeKind.CRASHED)
+
+
+class Numbered(NamedTuple):
+    """An exchange with its place in the trace."""
+
+    place: int
+    it: Exchange
+
+
+class Downtime(NamedTuple):
+    """A stretch ``[start_us, end_us)`` in which a program was down. An open one has ``None``."""
+
+    start_us: int
+    end_us: int | None
+    what: EdgeKind
+
+
+@dataclass
+class NodeView:
+    """What a history says of one node."""
+
+    place: int
+    setup: NodeSetup
+    exchanges: list[Numbered] = field(default_factory=list)
+    beats: list[Beat] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    access: list[Access] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    slots: list[Slot] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.setup.name
+
+    def status_before(self, true_us: int) -> Status:
+        """Return the status before anything happened at ``true_us``."""
+        place = bisect_left(self.transitions, true_us, key=lambda change: change.at_us)
+        return Status(self.transitions[place - 1].after) if place else Status.UNREGISTERED
+
+    def status(self, true_us: int) -> Status:
+        """Return the status at ``true_us``."""
+        return self.status_before(true_us + 1)
+
+    def open(self, true_us: int) -> bool:
+        """Tell whether access is open at ``true_us``."""
+        place = bisect_right(self.access, true_us, key=lambda change: change.at_us)
+        return bool(place and self.access[place - 1].opened)
+
+    @cached_property
+    def away(self) -> list[Downtime]:
+        """The stretches in which the program did not run, or its host was suspended."""
+        return _downtimes(self.edges)
+
+    def awake(self, true_us: int) -> bool:
+        """Tell whether the program runs, and is not suspended, at ``true_us``."""
+        return not _within(self.away, true_us)
+
+    def awake_throughout(self, first_us: int, last_us: int) -> bool:
+        """Tell whether the program runs from ``first_us`` to ``last_us``."""
+        return not any(
+            each.start_us <= last_us and (each.end_us is None or each.end_us > first_us) for each in self.away
+        )
+
+    def rows_of(self, number: int) -> list[Failure]:
+        """Return the failure rows of request ``number``."""
+        return self._rows_by_number.get(number, [])
+
+    @cached_property
+    def _rows_by_number(self) -> dict[int, list[Failure]]:
+        rows: dict[int, list[Failure]] = {}
+        for row in self.failures:
+            rows.setdefault(row.number, []).append(row)
+        return rows
+
+    def turned_at(self, true_us: int, status: Status) -> bool:
+        """Tell whether the node turned ``status`` at ``true_us``."""
+        place = bisect_left(self.transitions, true_us, key=lambda change: change.at_us)
+        while place < len(self.transitions) and self.transitions[place].at_us == true_us:
+            if self.transitions[place].after == status:
+                return True
+            place += 1
+        return False
+
+
+class History:
+    """The trace of one run of ``scenario`` under ``reading``, arranged by host."""
+
+    def __init__(self, scenario: Scenario, reading: Reading, trace: Trace) -> None:
+        self.scenario = scenario
+        self.reading = reading
+        self.trace = trace
+        self.clocks = Clocks(scenario)
+        self._made: dict[Callable[[History], Any], Any] = {}
+        self.exchanges: list[Exchange] = list(trace.exchanges)
+        self.nodes = [NodeView(i, setup) for i, setup in enumerate(scenario.nodes)]
+        self.server_edges: list[Edge] = []
+        for place, exchange in enumerate(self.exchanges):
+            self.nodes[exchange.node].exchanges.append(Numbered(place, exchange))
+        for beat in trace.beats:
+            self.nodes[beat.node].beats.append(beat)
+        for change in trace.transitions:
+            self.nodes[change.node].transitions.append(change)
+        for row in trace.failures:
+            self.nodes[row.node].failures.append(row)
+        for access in trace.access:
+            self.nodes[access.node].access.append(access)
+        for slot in trace.slots:
+            self.nodes[slot.node].slots.append(slot)
+        for edge in trace.edges:
+            if edge.host == SERVER_HOST:
+                self.server_edges.append(edge)
+            else:
+                self.nodes[edge.host].edges.append(edge)
+
+    def once(self, make: Callable[[History], Made]) -> Made:
+        """Return ``make(self)``, made once and shared by the rules that ask for it."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: Made = self._made[make]
+        return made
+
+    @property
+    def end_us(self) -> int:
+        """The last instant of the run."""
+        return self.scenario.duration_us
+
+    @cached_property
+    def server_away(self) -> list[Downtime]:
+        """The stretches in which the server's program did not run, or its host was suspended."""
+        return _downtimes(self.server_edges)
+
+    def server_downtime(self, true_us: int) -> Downtime | None:
+        """Return the stretch of the server's absence in which ``true_us`` lies, ``None`` if it runs."""
+        return _within(self.server_away, true_us)
+
+    @cached_property
+    def _suspensions(self) -> list[Edge]:
+        kinds = (EdgeKind.LICENCE_SUSPENDED, EdgeKind.LICENCE_RESUMED)
+        return [edge for edge in self.server_edges if edge.what in kinds]
+
+    def licence_suspended(self, true_us: int) -> bool:
+        """Tell whether the issuer has suspended the licence at ``true_us``."""
+        place = bisect_right(self._suspensions, true_us, key=lambda edge: edge.at_us)
+        return bool(place and self._suspensions[place - 1].what == EdgeKind.LICENCE_SUSPENDED)
+
+    @cached_property
+    def _cuts(self) -> dict[tuple[str, str], list[tuple[int, int | None]]]:
+        cuts: dict[tuple[str, str], list[tuple[int, int | None]]] = {}
+        events = self.scenario.events
+        for cut in events:
+            if cut.verb is not Verb.NETWORK_CUT:
+                continue
+            for name in cut.nodes:
+                for direction in _directions(cut.direction):
+                    ends = [
+                        heal.at_us
+                        for heal in events
+                        if heal.verb is Verb.NETWORK_HEAL
+                        and heal.at_us > cut.at_us
+                        and name in heal.nodes
+                        and direction in _directions(heal.direction)
+                    ]
+                    ends += [] if cut.until_us is None else [cut.until_us]
+                    cuts.setdefault((name, direction), []).append((cut.at_us, min(ends, default=None)))
+        return cuts
+
+    def cut(self, node: NodeView, direction: str, true_us: int) -> bool:
+        """Tell whether a packet that is sent at ``true_us`` is lost. ``direction``: "requests" or "answers"."""
+        return any(
+            start_us <= true_us and (end_us is None or true_us < end_us)
+            for start_us, end_us in self._cuts.get((node.name, direction), ())
+        )
+
+
+def _directions(direction: str) -> tuple[str, ...]:
+    return ("requests", "answers") if direction == "both" else (direction,)
+
+
+def _downtimes(edges: list[Edge]) -> list[Downtime]:
+    """Return the stretches between what takes a program down and what brings it back."""
+    stretches: list[Downtime] = []
+    since: Edge | None = None
+    for edge in edges:
+        kind = EdgeKind(edge.what)
+        if not edge.done:
+            continue
+        if kind in (*DOWN, EdgeKind.SUSPENDED, EdgeKind.DESTROYED) and since is None:
+            since = edge
+        elif kind in (EdgeKind.STARTED, EdgeKind.RESUMED) and since is not None:
+            stretches.append(Downtime(since.at_us, edge.at_us, EdgeKind(since.what)))
+            since = None
+    if since is not None:
+        stretches.append(Downtime(since.at_us, None, EdgeKind(since.what)))
+    return stretches
+
+
+def _within(stretches: list[Downtime], true_us: int) -> Downtime | None:
+    place = bisect_right(stretches, true_us, key=lambda each: each.start_us)
+    if place:
+        last = stretches[place - 1]
+        if last.end_us is None or true_us < last.end_us:
+            return last
+    return None

@@ -1,0 +1,70 @@
+"""Judging a history: every rule by itself, and none can stop the others.
+
+A rule is a function of a `History` that reports to a `Tally`; `judges` names the entries of the catalogue that it
+judges. Its docstring says what puts the rule to the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from harness.rulebook.history import History
+from harness.rulebook.verdicts import Judgement, Ruling, Tally
+from harness.scenario import Scenario
+from harness.trace import Trace
+from reference_server.readings import Reading
+
+__all__ = ["JUDGES", "Rule", "judge", "judges"]
+
+Rule: TypeAlias = Callable[[History, Tally], None]
+
+#: The rules that are judged, by id.
+JUDGES: dict[str, Rule] = {}
+
+
+def judges(*ids: str) -> Callable[[Rule], Rule]:
+    """Register a function as the judge of the rules ``ids``, which the document states more than once."""
+
+    def register(rule: Rule) -> Rule:
+        for each in ids:
+            assert each not in JUDGES, f"{each} has a judge already"
+            JUDGES[each] = rule
+        return rule
+
+    return register
+
+
+def judge(scenario: Scenario, reading: Reading, trace: Trace) -> dict[str, Judgement]:
+    """Return what each judged rule makes of the trace, by id, in order.
+
+    A rule that fails to judge is unknown, with the reason as its trouble; the others are judged all the same.
+    """
+    history = History(scenario, reading, trace)
+    judgements: dict[str, Judgement] = {}
+    known: dict[Rule, Judgement] = {}
+    for rule_id in sorted(JUDGES):
+        rule = JUDGES[rule_id]
+        if rule not in known:
+            known[rule] = _judge(rule, history)
+        found = known[rule]
+        judgements[rule_id] = Judgement(
+            rule=rule_id,
+            ruling=found.ruling,
+            tested=found.tested,
+            violations=found.violations,
+            first=found.first,
+            notes=found.notes,
+            trouble=found.trouble,
+        )
+    return judgements
+
+
+def _judge(rule: Rule, history: History) -> Judgement:
+    tally = Tally()
+    try:
+        rule(history, tally)
+    except Exception as error:
+        trouble = f"crashed: {type(error).__name__}: {error}"
+        return Judgement(rule="", ruling=Ruling.UNKNOWN, tested=tally.tested, trouble=trouble)
+    return tally.judgement("")

@@ -1,0 +1,357 @@
+"""The rule book's own statement of the node's law: what follows from how its requests ended.
+
+`NodeLaw` walks through what happened to one node (its requests, what ended them, what became of its program) and says
+which changes of status, failure rows and polls had to follow, each from the state that the node really was in before.
+So one mistake is reported once, where it was made.
+
+The 24-hour law (R033): the node lapses at the first instant, at or after last contact + 24 h, at which no register or
+poll sent at or before that deadline is outstanding. Last contact is when the last positively answered request was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from harness.rulebook.history import History, NodeView
+from harness.rulebook.ledger import DAY_US, PERIOD_US, Ledger
+from harness.trace import (
+    NEVER,
+    Beat,
+    Edge,
+    EdgeKind,
+    Exchange,
+    Outcome,
+    Status,
+    TransitionReason,
+    Verdict,
+)
+from reference_server.protocol import Code, Grant, Kind, is_signed
+
+__all__ = ["SIMULATED_KEY", "ExpectedRow", "ExpectedTransition", "NodeLaw", "NodeLaws", "PollFinding", "validation"]
+
+#: The key under which the simulation signs.
+SIMULATED_KEY = b"fdl-harness simulated key"
+STRIKES = 12
+HOLDING = (Status.REGISTERED, Status.INTERRUPTED, Status.REJECTED)
+OPEN = (Status.REGISTERED, Status.INTERRUPTED)
+ENDED = (Outcome.POSITIVE, Outcome.NEGATIVE, Outcome.UNANSWERED)
+
+# The parts of an instant, in the law's order.
+_EDGE, _ASKED, _ANSWERED, _TIMEOUT, _EXPIRY, _POLL, _DEADLINE = range(7)
+
+
+class ExpectedTransition(NamedTuple):
+    """A change of status that had to follow."""
+
+    at_us: int
+    after: int
+    reason: int
+
+
+class ExpectedRow(NamedTuple):
+    """A failure row that had to be added; ``number`` is `NEVER` where no attempt ended."""
+
+    at_us: int
+    code: int
+    number: int
+
+
+class PollFinding(NamedTuple):
+    """A poll that was missing, early, late, or sent by a node that does not poll."""
+
+    at_us: int
+    message: str
+
+
+def validation(history: History, exchange: Exchange) -> Code | None:
+    """Return why a node had to find the grant that reached it bad, ``None`` if it had to accept it (R006)."""
+    trace, setup = history.trace, history.scenario.nodes[exchange.node]
+    if exchange.kind == Kind.UNBIND:
+        return None
+    capacity, details = trace.contents[exchange.content]
+    grant = Grant(
+        number=exchange.number,
+        installation=setup.installation,
+        server_time_us=exchange.server_time_us,
+        capacity=capacity,
+        details=details,
+        signature=trace.signatures[exchange.signature],
+    )
+    if not is_signed(grant, SIMULATED_KEY):
+        return Code.INCORRECT_LICENSE_FORMAT
+    waited_us = history.clocks.boot_us(setup.name, exchange.delivered_us) - exchange.sent_boot_us
+    if details.expires_us is not None and exchange.server_time_us + waited_us >= details.expires_us:
+        return Code.LICENSE_EXPIRED
+    if details.access_domains and setup.domain not in details.access_domains:
+        return Code.LICENSE_DOMAIN_ERROR
+    if details.application_names and setup.application not in details.application_names:
+        return Code.LICENSE_APPNAME_ERROR
+    if details.access_ports and setup.port not in details.access_ports:
+        return Code.INCORRECT_LICENSE_FORMAT
+    return None if "FineDataLink" in details.function_points else Code.INCORRECT_LICENSE_FORMAT
+
+
+class _Moment(NamedTuple):
+    """Something that happened to the node: at an instant, in a round and a part of it."""
+
+    at_us: int
+    round: int
+    part: int
+    what: Edge | Beat | Exchange
+
+
+class NodeLaw:
+    """What had to follow at one node. ``transitions``, ``rows`` and ``poll_findings`` are the results.
+
+    ``polls_tested`` counts the polls whose instant was judged.
+    """
+
+    def __init__(self, history: History, node: NodeView) -> None:
+        self._history = history
+        self._node = node
+        self._name = node.name
+        self._clocks = history.clocks
+        self._reading = history.reading
+        self.transitions: list[ExpectedTransition] = []
+        self.rows: list[ExpectedRow] = []
+        self.poll_findings: list[PollFinding] = []
+        self.polls_tested = 0
+        self._status = Status.UNREGISTERED
+        self._contact_us: int | None = None
+        self._expires_us: int | None = None
+        self._due_us: int | None = None
+        self._strikes = 0
+        self._awake = True
+        self._awake_since_us = 0
+        self._outstanding: Exchange | None = None
+        self._walk()
+
+    # The walk.
+
+    def _walk(self) -> None:
+        last_us = -1
+        for moment in self._moments():
+            self._pass_time(moment[:3])
+            if moment.at_us > last_us:
+                self._status = self._resynchronized(moment.at_us)
+                last_us = moment.at_us
+            what = moment.what
+            if isinstance(what, Edge):
+                self._edge(what)
+            elif isinstance(what, Beat):
+                self._beat(what)
+            elif moment.part in (_ASKED, _POLL):
+                self._sent(what, moment)
+            else:
+                self._ended(what)
+        self._pass_time((self._history.end_us + 1, 0, _EDGE))
+
+    def _moments(self) -> Iterator[_Moment]:
+        moments = [_Moment(edge.at_us, 0, _EDGE, edge) for edge in self._node.edges]
+        moments += [_Moment(beat.first_sent_us, 0, _POLL, beat) for beat in self._node.beats]
+        for _, exchange in self._node.exchanges:
+            part = _POLL if exchange.kind == Kind.POLL else _ASKED
+            moments.append(_Moment(exchange.sent_us, 0, part, exchange))
+            if exchange.outcome in ENDED:
+                answered = exchange.delivered_us == exchange.ended_us
+                # Without latency a poll is answered at the instant of its sending, but after its other timers.
+                round_ = int(part == _POLL and exchange.ended_us == exchange.sent_us)
+                end = _ANSWERED if answered else _TIMEOUT
+                moments.append(_Moment(exchange.ended_us, round_, end, exchange))
+        # A stable sort keeps what one instant's part holds in the order in which it happened.
+        yield from sorted(moments, key=lambda moment: moment[:3])
+
+    def _pass_time(self, until: tuple[int, int, int]) -> None:
+        """Let the node's own timers do what they had to do before an (instant, round, part)."""
+        while True:
+            timers = [timer for timer in self._timers() if (timer[0], 0, timer[1]) < until]
+            if not timers:
+                return
+            at_us, which = min(timers)
+            self._status = self._resynchronized(at_us)
+            if which == _EXPIRY:
+                self._expire(at_us)
+            elif which == _POLL:
+                self.polls_tested += 1
+                self.poll_findings.append(PollFinding(at_us, "a poll that was due was not sent"))
+                self._due_us = None
+            else:
+                self._lapse(at_us)
+
+    def _resynchronized(self, at_us: int) -> Status:
+        """Return the status in which an instant finds the node: what it really was, unless it changed just now."""
+        changed_now = bool(self.transitions) and self.transitions[-1].at_us == at_us
+        return self._status if changed_now else self._node.status_before(at_us)
+
+    def _timers(self) -> Iterator[tuple[int, int]]:
+        if not self._awake:
+            return
+        if self._expires_us is not None and self._status in OPEN:
+            yield self._true(self._expires_us), _EXPIRY
+        deadline_us = self._deadline_us
+        if self._due_us is not None and self._polls and (deadline_us is None or self._due_us <= deadline_us):
+            yield self._true(self._due_us), _POLL
+        if deadline_us is not None and not self._in_time(deadline_us):
+            yield self._true(deadline_us), _DEADLINE
+
+    def _true(self, boot_us: int) -> int:
+        """Return when a timer of the node fires; not before the program was there to wait for it."""
+        return max(self._awake_since_us, self._clocks.true_us(self._name, boot_us))
+
+    # The state.
+
+    @property
+    def _polls(self) -> bool:
+        return self._status in HOLDING or (self._status is Status.LAPSED and self._reading.lapsed_node_polls)
+
+    @property
+    def _deadline_us(self) -> int | None:
+        timed = not self._reading.lapse_by_count and not self._reading.lapse_needs_later_miss
+        if self._contact_us is None or self._status not in HOLDING or not timed:
+            return None
+        return self._contact_us + DAY_US
+
+    def _in_time(self, deadline_us: int) -> bool:
+        asked = self._outstanding
+        return asked is not None and asked.kind != Kind.UNBIND and asked.sent_boot_us <= deadline_us
+
+    # What happens.
+
+    def _edge(self, edge: Edge) -> None:
+        kind = EdgeKind(edge.what)
+        if not edge.done:
+            return
+        if kind in (EdgeKind.STOPPED, EdgeKind.CRASHED):
+            self._awake = False
+            self._outstanding = None
+        elif kind is EdgeKind.SUSPENDED:
+            self._awake = False
+        elif kind in (EdgeKind.STARTED, EdgeKind.RESUMED):
+            self._awake = True
+            self._awake_since_us = edge.at_us
+            boot_us = self._clocks.boot_us(self._name, edge.at_us)
+            self._lapse_if_past(edge.at_us, boot_us)
+            if self._status in OPEN and self._expires_us is not None and boot_us >= self._expires_us:
+                self._expire(edge.at_us)
+            if kind is EdgeKind.STARTED:
+                self._due_us = boot_us
+            elif self._due_us is not None:
+                self._due_us = max(self._due_us, boot_us)
+
+    def _sent(self, asked: Exchange, moment: _Moment) -> None:
+        self._outstanding = asked
+        if asked.kind == Kind.POLL:
+            self._judge_poll(asked.sent_boot_us, moment.at_us)
+        if asked.kind != Kind.UNBIND:
+            self._due_us = asked.sent_boot_us + PERIOD_US
+        self._lapse_if_past(moment.at_us, asked.sent_boot_us)
+
+    def _judge_poll(self, sent_boot_us: int, at_us: int) -> None:
+        self.polls_tested += 1
+        deadline_us = self._deadline_us
+        if not self._polls:
+            message = f"a poll from a node that is {self._status.name.lower()}"
+        elif self._due_us is None or sent_boot_us != self._due_us:
+            off_us = 0 if self._due_us is None else sent_boot_us - self._due_us
+            message = f"a poll {abs(off_us)} us {'late' if off_us > 0 else 'early'}" if off_us else "a poll too many"
+        elif deadline_us is not None and sent_boot_us > deadline_us:
+            message = "a poll after the deadline"
+        else:
+            return
+        self.poll_findings.append(PollFinding(at_us, message))
+
+    def _beat(self, beat: Beat) -> None:
+        """A run of polls, all granted, by a node at rest."""
+        self._judge_poll(beat.first_sent_boot_us, beat.first_sent_us)
+        self.polls_tested += beat.polls - 1
+        self._contact_us = beat.first_sent_boot_us + (beat.polls - 1) * PERIOD_US
+        self._due_us = self._contact_us + PERIOD_US
+        self._strikes = 0
+        expires_us = self._history.scenario.licence.expires_us
+        if expires_us is not None:
+            self._expires_us = self._contact_us + expires_us - self._date_at_end_of(beat)
+
+    def _date_at_end_of(self, beat: Beat) -> int:
+        """Return the server's date that the last grant of a run of beats carried."""
+        arrived_us = beat.last_sent_us + self._history.scenario.network.latency_us
+        return self._history.once(Ledger).date_at(arrived_us)
+
+    def _ended(self, asked: Exchange) -> None:
+        self._outstanding = None
+        at_us = asked.ended_us
+        if asked.outcome == Outcome.POSITIVE:
+            self._strikes = 0
+            if asked.kind == Kind.UNBIND:
+                self._contact_us = self._due_us = self._expires_us = None
+                self._become(at_us, Status.UNREGISTERED, TransitionReason.UNBOUND)
+                return
+            self._contact_us = asked.sent_boot_us
+            self._expires_us = None
+            if asked.content != NEVER:
+                expires_us = self._history.trace.contents[asked.content][1].expires_us
+                if expires_us is not None:
+                    self._expires_us = asked.sent_boot_us + expires_us - asked.server_time_us
+            self._become(at_us, Status.REGISTERED, TransitionReason.GRANTED)
+            return
+        unanswered = asked.outcome == Outcome.UNANSWERED
+        self.rows.append(ExpectedRow(at_us, self._code(asked), asked.number))
+        if asked.kind == Kind.UNBIND or self._status not in HOLDING:
+            return
+        self._strikes += 1
+        if self._lapses(asked):
+            self._become(at_us, Status.LAPSED, TransitionReason.SILENCE)
+        elif not unanswered:
+            self._become(at_us, self._negative, TransitionReason.REFUSED)
+        elif self._status is not Status.REJECTED:
+            self._become(at_us, Status.INTERRUPTED, TransitionReason.UNANSWERED)
+
+    def _code(self, asked: Exchange) -> int:
+        """Return the code of the row that the failed request had to add."""
+        if asked.outcome == Outcome.UNANSWERED:
+            return Code.NO_CONNECTION
+        if asked.verdict == Verdict.GRANTED:
+            found = validation(self._history, asked)
+            return Code.INCORRECT_LICENSE_FORMAT if found is None else found
+        return Code.shown_for(asked.verdict)
+
+    def _lapses(self, asked: Exchange) -> bool:
+        if self._reading.lapse_by_count:
+            return self._strikes >= STRIKES
+        if self._contact_us is None:
+            return False
+        if self._reading.lapse_needs_later_miss:
+            return asked.sent_boot_us > self._contact_us + DAY_US
+        # A timeout is reckoned as if at its due instant, which the boot-time clock shows by then.
+        return self._clocks.boot_us(self._name, asked.ended_us) >= self._contact_us + DAY_US
+
+    @property
+    def _negative(self) -> Status:
+        return Status.INTERRUPTED if self._reading.refusal_is_silence else Status.REJECTED
+
+    def _lapse_if_past(self, at_us: int, boot_us: int) -> None:
+        deadline_us = self._deadline_us
+        if deadline_us is not None and boot_us > deadline_us and not self._in_time(deadline_us):
+            self._lapse(at_us)
+
+    def _lapse(self, at_us: int) -> None:
+        self.rows.append(ExpectedRow(at_us, Code.NO_CONNECTION, NEVER))
+        self._become(at_us, Status.LAPSED, TransitionReason.SILENCE)
+        self._contact_us = None
+
+    def _expire(self, at_us: int) -> None:
+        self._expires_us = None
+        self.rows.append(ExpectedRow(at_us, Code.LICENSE_EXPIRED, NEVER))
+        self._become(at_us, self._negative, TransitionReason.EXPIRED)
+
+    def _become(self, at_us: int, status: Status, reason: TransitionReason) -> None:
+        if self._status is not status:
+            self.transitions.append(ExpectedTransition(at_us, status, reason))
+            self._status = status
+
+
+class NodeLaws:
+    """The laws of all nodes of a history, by place."""
+
+    def __init__(self, history: History) -> None:
+        self.of = [NodeLaw(history, node) for node in history.nodes]
