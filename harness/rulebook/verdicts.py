@@ -74,10 +74,8 @@ class Tally:
 
     def judgement(self, rule: str) -> Judgement:
         """Return the verdict on everything counted so far."""
-        if self.violations:
-            ruling = Ruling.VIOLATED
-        else:
-            ruling = Ruling.HELD if self.tested else Ruling.UNKNOWN
+        untested_or_held = Ruling.HELD if self.tested else Ruling.UNKNOWN
+        ruling = Ruling.VIOLATED if self.violations else untested_or_held
         return Judgement(
             rule=rule,
             ruling=ruling,

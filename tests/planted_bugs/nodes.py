@@ -6,7 +6,7 @@ notice, and in which world.
 
 from __future__ import annotations
 
-from fake_fdl_nodes.node import Changed, Effect, Node, Reason, Send, Status, Timer
+from fake_fdl_nodes.node import Effect, Node, Reason, Send, Status, Timer
 from reference_server.protocol import Answer, Code, Instant, Refusal
 
 _HOUR_US = 3_600_000_000
@@ -98,7 +98,7 @@ class FromReceipt(Node):
 
     def answer(self, answer: Answer, now: Instant) -> list[Effect]:
         effects = super().answer(answer, now)
-        if self.contact_us is not None and Changed in map(type, effects):
+        if self.contact_us is not None and self.outstanding is None and self.status is Status.REGISTERED:
             self.contact_us = now.boot_us
         return effects
 

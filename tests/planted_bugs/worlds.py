@@ -42,8 +42,7 @@ def scene(
         start_us=START,
         duration_us=days * DAY,
         licence=LicenceSpec(capacity=capacity, **licence),
-        nodes=nodes
-        or fleet("fdl", count=3, address=FIRST, application="report1", spread_us=40 * MINUTE),
+        nodes=nodes or fleet("fdl", count=3, address=FIRST, application="report1", spread_us=40 * MINUTE),
         events=tuple(replace(each, index=index) for index, each in enumerate(events)),
     )
 
@@ -78,6 +77,12 @@ ANSWERS_LOST = scene(
         lasts_us=26 * HOUR,
         direction="answers",
     )
+)
+#: fdl-1 is restarted in the outage, at 27:00, so that its polls leave the grid of its last contact at 24:00 and no
+#: request is outstanding at its deadline, 48:00: it lapses to the tick.
+OFF_THE_GRID = scene(
+    stop(26),
+    event(27 * HOUR, Verb.NODE_STOP, "fdl-1", lasts_us=MINUTE),
 )
 CRASHED_NODE = scene(event(DAY, Verb.NODE_CRASH, "fdl-1"))
 EXPIRES = scene(expires_us=START + 36 * HOUR)
@@ -114,6 +119,4 @@ MOVE_INTO_CUT = scene(
     event(DAY + HOUR, Verb.NODE_MOVE, "fdl-1", address=FIRST + 9),
     event(DAY + HOUR, Verb.NETWORK_CUT, "fdl-1"),
 )
-UNBIND_TWICE = scene(
-    event(DAY + HOUR, Verb.NODE_UNBIND, "fdl-1"), event(DAY + 2 * HOUR, Verb.NODE_UNBIND, "fdl-1")
-)
+UNBIND_TWICE = scene(event(DAY + HOUR, Verb.NODE_UNBIND, "fdl-1"), event(DAY + 2 * HOUR, Verb.NODE_UNBIND, "fdl-1"))

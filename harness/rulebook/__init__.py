@@ -1,0 +1,15 @@
+"""The rule book: every documented rule, and a judge for each that this world can put to the test.
+
+It is a second, independent statement of the law. It sees the scenario, the trace and the reading, and shares nothing
+with the machines but the protocol.
+"""
+
+from harness.rulebook import addresses, capacity, codes, contact, grants, outages
+from harness.rulebook.catalogue import Entry, catalogue
+from harness.rulebook.judging import JUDGES, judge
+from harness.rulebook.verdicts import Finding, Judgement, Ruling
+
+__all__ = ["JUDGES", "Entry", "Finding", "Judgement", "Ruling", "catalogue", "judge"]
+
+#: The modules whose rules are registered by being imported.
+RULE_MODULES = (addresses, capacity, codes, contact, grants, outages)

@@ -1,0 +1,59 @@
+"""Rules of capacity: how many may be registered at once (Notes 5 and 6, "Authorization capacity")."""
+
+from __future__ import annotations
+
+from harness.rulebook.checks import due
+from harness.rulebook.history import History
+from harness.rulebook.judging import judges
+from harness.rulebook.verdicts import Tally
+from harness.trace import Verdict
+from reference_server.protocol import Kind
+
+__all__: list[str] = []
+
+
+@judges("R017", "R071")
+def one_server_many_nodes(history: History, tally: Tally) -> None:
+    """Every register that passes every check while others hold slots and one is free: it is granted."""
+    for each in due(history):
+        asked = each.exchange
+        if asked.kind != Kind.REGISTER or each.verdict != Verdict.GRANTED or each.view.live or not each.view.live_units:
+            continue
+        name = history.nodes[asked.node].name
+        if asked.verdict == Verdict.GRANTED:
+            tally.passed()
+        else:
+            held = each.view.live_units
+            tally.broken(asked.arrived_us, name, f"refused although only {held} of the licensed slots are taken")
+
+
+@judges("R018", "R072")
+def never_more_than_licensed(history: History, tally: Tally) -> None:
+    """Every register of a node without a slot: none is granted while the live slots are at or above capacity."""
+    capacity = history.scenario.licence.capacity
+    for each in due(history):
+        asked, view = each.exchange, each.view
+        if asked.kind != Kind.REGISTER or asked.form or view.live or view.unit_live:
+            continue
+        if asked.verdict == Verdict.GRANTED and view.live_units >= capacity:
+            name = history.nodes[asked.node].name
+            tally.broken(asked.arrived_us, name, f"granted while {view.live_units} of {capacity} slots were taken")
+        else:
+            tally.passed()
+
+
+@judges("R019")
+def members_need_no_list(history: History, tally: Tally) -> None:
+    """Every register of a cluster member that passes every check: it is granted, like that of any node.
+
+    Nobody was told beforehand which members there are.
+    """
+    for each in due(history):
+        asked = each.exchange
+        node = history.nodes[asked.node]
+        if asked.kind != Kind.REGISTER or node.setup.cluster is None or each.verdict != Verdict.GRANTED:
+            continue
+        if asked.verdict == Verdict.GRANTED:
+            tally.passed()
+        else:
+            tally.broken(asked.arrived_us, node.name, "a cluster member was refused that passes every check")

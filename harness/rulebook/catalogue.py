@@ -1,0 +1,61 @@
+"""The catalogue: every rule, fact, number, code and name that the document states, paraphrased and numbered."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from harness.rulebook.judging import JUDGES
+
+__all__ = ["BINDS", "Entry", "catalogue"]
+
+#: Whom a rule can bind, by the letters of the catalogue.
+BINDS = {
+    "S": "the server",
+    "N": "a node",
+    "AP": "the applicant",
+    "IS": "the issuer",
+    "NW": "the network",
+    "OP": "the operator",
+    "DOC": "the document alone",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry. ``binds`` has keys of `BINDS`; ``correction`` is what is right where the document errs."""
+
+    id: str
+    text: str
+    place: str
+    binds: tuple[str, ...]
+    correction: str = ""
+
+    @property
+    def judged(self) -> bool:
+        """Whether this world can put it to the test, and does."""
+        return self.id in JUDGES
+
+    @property
+    def test(self) -> str:
+        """What puts it to the test, in a sentence or two; empty if it is not judged yet."""
+        doc = JUDGES[self.id].__doc__ if self.judged else None
+        return " ".join((doc or "").split())
+
+
+@cache
+def catalogue() -> dict[str, Entry]:
+    """Return every entry, by id, in order."""
+    data = tomllib.loads((files("harness.rulebook") / "catalogue.toml").read_text(encoding="utf-8"))
+    return {
+        rule: Entry(
+            id=rule,
+            text=entry["text"],
+            place=entry["place"],
+            binds=tuple(entry["binds"]),
+            correction=entry.get("correction", ""),
+        )
+        for rule, entry in data.items()
+    }

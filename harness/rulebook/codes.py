@@ -1,0 +1,181 @@
+"""Rules of the failure table ("Failure Reason"): each code when it is due and only then, and what a node shows of it."""
+
+from __future__ import annotations
+
+from harness.rulebook.checks import Due, due
+from harness.rulebook.history import History
+from harness.rulebook.judging import Rule, judges
+from harness.rulebook.verdicts import Tally
+from harness.trace import NEVER, Outcome, Verdict
+from reference_server.protocol import Code, Kind
+
+__all__: list[str] = []
+
+
+def _code(rule: str, code: Code, when: str) -> Rule:
+    """Make the judge of one row of the table."""
+
+    def judge_code(history: History, tally: Tally) -> None:
+        for each in due(history):
+            given, expected = each.exchange.verdict == code, each.verdict == code
+            if given and expected:
+                tally.passed()
+            elif given or expected:
+                name = history.nodes[each.exchange.node].name
+                tally.broken(each.exchange.arrived_us, name, _wrong(each, code))
+
+    judge_code.__doc__ = f"Every request {when}: it is answered with {int(code)}, and no other request is."
+    return judges(rule)(judge_code)
+
+
+def _wrong(each: Due, code: Code) -> str:
+    if each.verdict == code:
+        return f"{_shown(each.exchange.verdict)} where {int(code)} is due"
+    return f"{int(code)} where {_shown(each.verdict)} is due"
+
+
+def _shown(verdict: int) -> str:
+    if verdict == Verdict.GRANTED:
+        return "a grant"
+    if verdict == Verdict.NONE:
+        return "no answer"
+    return str(verdict) if verdict else Code.INCORRECT_LICENSE_FORMAT.shown_name
+
+
+_code("R109", Code.JSON_PARSER_ERROR, "that is no JSON object")
+_code("R110", Code.PARAM_INPUT_ERROR, "with a missing or wrong parameter")
+_code("R111", Code.DO_NOT_NEED_DEACTIVATE, "to unbind a node that holds no slot")
+_code("R112", Code.LICENSE_EXPIRED, "that arrives when the licence has expired by the server's date")
+_code("R113", Code.REPORT_VERSION_ERROR, "of another version than the licensed one, which passes the checks before")
+_code(
+    "R114", Code.ACCOUNT_STATUS_ERROR, "under a licence that the issuer has suspended, which passes the checks before"
+)
+_code(
+    "R115",
+    Code.LICENSE_IP_ERROR,
+    "from an address that is not licensed or was translated, which passes the checks before",
+)
+_code("R116", Code.LICENSE_DOMAIN_ERROR, "with an access domain that is not licensed, which passes the checks before")
+_code(
+    "R117", Code.LICENSE_APPNAME_ERROR, "with an application name that is not licensed, which passes the checks before"
+)
+_code("R118", Code.REGISTER_OUT_OF_LIMIT, "to register when every slot is taken, which passes the checks before")
+
+
+@judges("R066")
+def listed_applications_alone(history: History, tally: Tally) -> None:
+    """Every request of an application that is not on a list of licensed ones: it is not granted."""
+    applications = history.scenario.licence.applications
+    for each in due(history):
+        asked = each.exchange
+        setup = history.scenario.nodes[asked.node]
+        unlisted = bool(applications) and setup.application not in applications
+        if not unlisted or asked.form or asked.kind == Kind.UNBIND:
+            continue
+        if asked.verdict == Verdict.GRANTED:
+            tally.broken(asked.arrived_us, setup.name, f"granted to the application {setup.application!r}")
+        else:
+            tally.passed()
+
+
+@judges("R067")
+def any_application(history: History, tally: Tally) -> None:
+    """Every request under a licence that lists no application names: none is refused for its name."""
+    if history.scenario.licence.applications:
+        return
+    for each in due(history):
+        if each.exchange.verdict == Code.LICENSE_APPNAME_ERROR:
+            name = history.nodes[each.exchange.node].name
+            tally.broken(each.exchange.arrived_us, name, "refused for its application although any is licensed")
+        else:
+            tally.passed()
+    tally.passed(sum(history.trace.beats.column("polls")))
+
+
+@judges("R105")
+def each_member_its_reason(history: History, tally: Tally) -> None:
+    """Every failed request of a cluster member: that member lists its own row with the reason that it was given."""
+    for node in history.nodes:
+        if node.setup.cluster is None:
+            continue
+        for _, asked in node.exchanges:
+            if asked.outcome != Outcome.NEGATIVE or asked.verdict == Verdict.GRANTED:
+                continue
+            if [row.code for row in node.rows_of(asked.number)] == [Code.shown_for(asked.verdict)]:
+                tally.passed()
+            else:
+                tally.broken(asked.ended_us, node.name, "the member does not list its own reason")
+
+
+@judges("R107")
+def unlisted_is_generic(history: History, tally: Tally) -> None:
+    """Every refusal for a reason that the table does not list: the node shows "Incorrect License Format"."""
+    for asked in history.exchanges:
+        if asked.outcome != Outcome.NEGATIVE or asked.verdict < 0:
+            continue
+        if Code.shown_for(asked.verdict) is not Code.INCORRECT_LICENSE_FORMAT:
+            continue
+        node = history.nodes[asked.node]
+        rows = node.rows_of(asked.number)
+        if [row.code for row in rows] == [Code.INCORRECT_LICENSE_FORMAT]:
+            tally.passed()
+        else:
+            tally.broken(asked.ended_us, node.name, "an unlisted reason is not shown as the generic text")
+
+
+@judges("R108")
+def only_the_first_reason(history: History, tally: Tally) -> None:
+    """Every request that fails several checks, or that a reading shows by an earlier failure: the first one counts.
+
+    The answer carries the first failing check's code, and the node shows that one. Where the reading keeps the first
+    failure in time, the failure shown stays that of the first since the last success.
+    """
+    for each in due(history):
+        asked = each.exchange
+        if len(each.failing) < 2:
+            continue
+        node = history.nodes[asked.node]
+        if asked.verdict != each.verdict:
+            given = f"{_shown(asked.verdict)} where {_shown(each.verdict)} fails first"
+            tally.broken(asked.arrived_us, node.name, given)
+        else:
+            tally.passed()
+    for node in history.nodes:
+        successes = [e.it.ended_us for e in node.exchanges if e.it.outcome == Outcome.POSITIVE]
+        since_us, first = NEVER, int(Code.NO_CONNECTION)
+        for k, row in enumerate(node.failures):
+            fresh = k == 0 or any(since_us < at_us <= row.at_us for at_us in successes)
+            if fresh:
+                first = row.code
+            since_us = row.at_us
+            kept = history.reading.first_failure_stays and not fresh
+            if row.shown != (first if kept else row.code):
+                tally.broken(row.at_us, node.name, f"{_shown(row.shown)} is shown, which is not the first failure")
+            elif kept:
+                tally.passed()
+
+
+@judges("R119")
+def no_connection_is_a_slash(history: History, tally: Tally) -> None:
+    """Every request without an answer, or to a port that refused: a "/" row, which no answered request ever gets."""
+    for asked in history.exchanges:
+        node = history.nodes[asked.node]
+        codes = [row.code for row in node.rows_of(asked.number)]
+        if asked.outcome == Outcome.UNANSWERED:
+            if codes == [Code.NO_CONNECTION]:
+                tally.passed()
+            else:
+                tally.broken(asked.ended_us, node.name, 'an unanswered request is not listed as "/"')
+        elif asked.outcome == Outcome.NEGATIVE and Code.NO_CONNECTION in codes:
+            tally.broken(asked.ended_us, node.name, 'an answered request is listed as "/"')
+
+
+@judges("R120")
+def no_such_code(history: History, tally: Tally) -> None:
+    """Every refusal: none carries 30006, which the table does not have."""
+    for each in due(history):
+        if each.exchange.verdict == 30006:
+            name = history.nodes[each.exchange.node].name
+            tally.broken(each.exchange.arrived_us, name, "refused with 30006, which is no code of the table")
+        elif each.exchange.verdict >= 0:
+            tally.passed()

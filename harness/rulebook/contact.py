@@ -1,0 +1,199 @@
+"""Rules of contact: the poll of every two hours, the 24 hours at both ends, and the failure list (Note 11)."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from harness.rulebook.checks import due
+from harness.rulebook.history import History, NodeView
+from harness.rulebook.judging import judges
+from harness.rulebook.ledger import Ledger
+from harness.rulebook.nodelaw import NodeLaws
+from harness.rulebook.verdicts import Tally
+from harness.scenario import SERVER, Verb
+from harness.trace import NEVER, EdgeKind, Outcome, SlotChange, Status, Verdict
+from reference_server.protocol import Code, Kind
+
+__all__: list[str] = []
+
+_GONE = (SlotChange.VOID, SlotChange.DROPPED, SlotChange.FREED)
+_BY_TIME = (SlotChange.VOID, SlotChange.RESTORED, SlotChange.DROPPED)
+
+
+@judges("R031")
+def polls_every_two_hours(history: History, tally: Tally) -> None:
+    """Every poll, and every instant at which one is due: 2 h after the last register or poll was sent, on the node's
+    boot-time clock; at once after a start, and after a resumption if one fell due; none by a node that does not poll.
+    """
+    for node, law in zip(history.nodes, history.once(NodeLaws).of, strict=True):
+        tally.passed(law.polls_tested - len(law.poll_findings))
+        for finding in law.poll_findings:
+            tally.broken(finding.at_us, node.name, finding.message)
+
+
+@judges("R032")
+def the_server_replies(history: History, tally: Tally) -> None:
+    """Every request that reaches a running server is answered, once; what does not reach one is not."""
+    for exchange in history.exchanges:
+        name = history.nodes[exchange.node].name
+        if exchange.arrived_us == NEVER:
+            if exchange.verdict != Verdict.NONE:
+                tally.broken(exchange.sent_us, name, f"request {exchange.number} was answered but never arrived")
+            continue
+        down = history.server_downtime(exchange.arrived_us) is not None
+        if down and exchange.verdict != Verdict.CONNECTION_REFUSED:
+            tally.broken(exchange.arrived_us, name, f"request {exchange.number} was answered by a stopped server")
+        elif not down and exchange.verdict in (Verdict.NONE, Verdict.CONNECTION_REFUSED):
+            tally.broken(exchange.arrived_us, name, f"request {exchange.number} got no answer from a running server")
+        else:
+            tally.passed(not down)
+    tally.passed(sum(history.trace.beats.column("polls")))
+
+
+@judges("R033")
+def silence_lapses_the_node(history: History, tally: Tally) -> None:
+    """Every lapse, due or recorded: a node lapses 24 h after its last contact, as soon as no request sent in time can
+    still be answered, and at no other instant (`revive` and the readings about the last poll move it as they say).
+    """
+    for node, law in zip(history.nodes, history.once(NodeLaws).of, strict=True):
+        expected = Counter(each.at_us for each in law.transitions if each.after == Status.LAPSED)
+        recorded = Counter(each.at_us for each in node.transitions if each.after == Status.LAPSED)
+        tally.passed((expected & recorded).total())
+        for at_us in sorted((expected - recorded).elements()):
+            tally.broken(at_us, node.name, "the node had to lapse here, and did not")
+        for at_us in sorted((recorded - expected).elements()):
+            tally.broken(at_us, node.name, "the node lapsed here, and had no reason to")
+
+
+@judges("R034")
+def silence_voids_the_slot(history: History, tally: Tally) -> None:
+    """Every slot that time voids, every poll decided by the age of its slot, and every age restored at a start.
+
+    A slot is void at the first microsecond beyond 24 h since its last accepted request arrived. Where a node still has
+    access although its slot is void, the overlap is noted with its length and what explains it.
+    """
+    recorded: Counter[tuple[int, int, int]] = Counter(
+        (slot.at_us, slot.node, slot.change) for slot in history.trace.slots if slot.change in _BY_TIME
+    )
+    ledger = history.once(Ledger)
+    expected = Counter((each.at_us, each.node, int(each.change)) for each in ledger.expected)
+    tally.passed((expected & recorded).total())
+    for at_us, node, change in sorted((expected - recorded).elements()):
+        name = history.nodes[node].name
+        tally.broken(at_us, name, f"the slot had to be {SlotChange(change).name.lower()} here, and was not")
+    for at_us, node, change in sorted((recorded - expected).elements()):
+        destroyed = change == SlotChange.DROPPED and any(
+            edge.what == EdgeKind.DESTROYED and edge.at_us == at_us for edge in history.server_edges
+        )
+        if not destroyed:
+            name = history.nodes[node].name
+            tally.broken(at_us, name, f"the slot was {SlotChange(change).name.lower()} here, without a reason")
+    for each in due(history):
+        asked = each.exchange
+        name = history.nodes[asked.node].name
+        if asked.kind != Kind.POLL or asked.form:
+            continue
+        if asked.verdict == Verdict.GRANTED and not each.view.live:
+            tally.broken(asked.arrived_us, name, "a poll was granted although its slot was void")
+        elif each.verdict == Verdict.GRANTED and asked.verdict == Code.INCORRECT_LICENSE_FORMAT:
+            tally.broken(asked.arrived_us, name, "a poll was refused although its slot was live")
+        else:
+            tally.passed()
+    tally.passed(sum(history.trace.beats.column("polls")))
+    _note_overlaps(history, tally)
+
+
+def _note_overlaps(history: History, tally: Tally) -> None:
+    """Note where users still get in although the slot is gone, with how long and why."""
+    timeout_us = history.scenario.network.timeout_us
+    for slot in history.trace.slots:
+        node = history.nodes[slot.node]
+        if slot.change not in _GONE or not node.open(slot.at_us):
+            continue
+        ends = [access.at_us for access in node.access if access.at_us > slot.at_us and not access.opened]
+        ends += [each.at_us for each in node.slots if each.at_us > slot.at_us and each.change == SlotChange.TAKEN]
+        length_us = min([*ends, history.end_us]) - slot.at_us
+        if length_us:
+            cause = (
+                "grace: its last poll may still be answered"
+                if length_us <= timeout_us
+                else _cause(history, node, slot.change)
+            )
+            tally.note(slot.at_us, node.name, f"access outlives the slot by {length_us} us ({cause})")
+
+
+def _cause(history: History, node: NodeView, change: int) -> str:
+    if change == SlotChange.FREED:
+        return "the slot was given back by an unbind"
+    if change == SlotChange.DROPPED:
+        return "the server was destroyed, or lost its slots at a stop"
+    if any(event.verb is Verb.CLOCK_STEP and event.host == SERVER for event in history.scenario.events):
+        return "the server's wall clock was stepped"
+    if history.clocks.drifts(SERVER) or history.clocks.drifts(node.name):
+        return "the clocks of the two hosts drift apart"
+    return "the reading lets a node outlive its slot, or a program is wrong"
+
+
+@judges("R035")
+def only_a_register_brings_back(history: History, tally: Tally) -> None:
+    """Every return of a lapsed node to a registration, and every poll without a live slot.
+
+    It takes a register to bring either back (in `revive` a poll while the slot is held revives the node).
+    """
+    for node in history.nodes:
+        for change in node.transitions:
+            if change.before != Status.LAPSED or change.after not in (Status.REGISTERED, Status.INTERRUPTED):
+                continue
+            ended = [each.it for each in node.exchanges if each.it.ended_us == change.at_us]
+            kinds = [asked.kind for asked in ended if asked.outcome == Outcome.POSITIVE]
+            if Kind.REGISTER in kinds or (history.reading.lapsed_node_polls and Kind.POLL in kinds):
+                tally.passed()
+            else:
+                tally.broken(change.at_us, node.name, "a lapsed node came back without being registered again")
+    for each in due(history):
+        asked = each.exchange
+        if asked.kind == Kind.POLL and not asked.form and not each.view.live:
+            if asked.verdict == Verdict.GRANTED:
+                name = history.nodes[asked.node].name
+                tally.broken(asked.arrived_us, name, "a poll brought a slot back that a register has to bring back")
+            else:
+                tally.passed()
+
+
+@judges("R036")
+def every_failure_is_listed(history: History, tally: Tally) -> None:
+    """Every failed attempt, lapse and expiry adds one row with the node's wall-clock time and the reason.
+
+    Nothing else adds a row.
+    """
+    for node, law in zip(history.nodes, history.once(NodeLaws).of, strict=True):
+        expected = Counter((row.at_us, int(row.code), row.number) for row in law.rows)
+        recorded = Counter((row.at_us, row.code, row.number) for row in node.failures)
+        tally.passed((expected & recorded).total())
+        for at_us, code, _ in sorted((expected - recorded).elements()):
+            tally.broken(at_us, node.name, f"a row {Code(code).label or Code(code).shown_name} is missing")
+        for at_us, code, _ in sorted((recorded - expected).elements()):
+            tally.broken(at_us, node.name, f"a row {Code(code).label or Code(code).shown_name} has no reason")
+        for row in node.failures:
+            # A timer that fires late within its tick is dated as if at its due instant: drift may set them apart.
+            off_us = abs(row.wall_us - history.clocks.wall_us(node.name, row.at_us))
+            before_us = abs(row.wall_us - history.clocks.wall_us(node.name, row.at_us, before_steps=True))
+            tolerance_us = history.clocks.boot_us(node.name, row.at_us) - history.clocks.boot_us(
+                node.name, row.at_us - 1
+            )
+            if min(off_us, before_us) > (tolerance_us if history.clocks.drifts(node.name) else 0):
+                tally.broken(row.at_us, node.name, f"the row's time is {off_us} us off the node's wall clock")
+
+
+@judges("R037")
+def rows_survive(history: History, tally: Tally) -> None:
+    """Each row that was ever added is still in the node's list at the end, in order, whatever came after."""
+    for node in history.nodes:
+        added = [(row.wall_us, row.code) for row in node.failures]
+        kept = list(history.trace.final_lists[node.place])
+        if added == kept:
+            tally.passed(len(added))
+        else:
+            lost = Counter(added) - Counter(kept)
+            at_us = next((row.at_us for row in node.failures if (row.wall_us, row.code) in lost), history.end_us)
+            tally.broken(at_us, node.name, f"the list at the end has {len(kept)} rows of the {len(added)} added")

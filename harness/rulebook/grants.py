@@ -1,0 +1,130 @@
+"""Rules of the grant: what it hands over, and that the node decides ("Function Description", Note 2)."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from harness.rulebook.history import History
+from harness.rulebook.judging import judges
+from harness.rulebook.nodelaw import HOLDING, validation
+from harness.rulebook.verdicts import Tally
+from harness.trace import NEVER, Exchange, Outcome, Status, TransitionReason, Verdict
+from reference_server.protocol import Details, Kind
+
+__all__: list[str] = []
+
+
+def _decided(history: History) -> list[tuple[int, Exchange]]:
+    """Return the grants of registers and polls on which their node decided, with the node's place."""
+    return [
+        (exchange.node, exchange)
+        for exchange in history.exchanges
+        if exchange.kind != Kind.UNBIND
+        and exchange.content != NEVER
+        and exchange.delivered_us != NEVER
+        and exchange.outcome in (Outcome.POSITIVE, Outcome.NEGATIVE)
+    ]
+
+
+@judges("R005")
+def five_items(history: History, tally: Tally) -> None:
+    """Every grant of a register or poll: its five items are as licensed, and there is nothing more.
+
+    They are function points, access domain, access port, application name and expiry.
+    """
+    licence = history.scenario.licence
+    licensed = Details(
+        function_points=licence.function_points,
+        access_domains=licence.domains,
+        access_ports=licence.ports,
+        application_names=licence.applications,
+        expires_us=licence.expires_us,
+    )
+    assert len(fields(Details)) == 5
+    for exchange in history.exchanges:
+        if exchange.verdict != Verdict.GRANTED or exchange.kind == Kind.UNBIND:
+            continue
+        name = history.nodes[exchange.node].name
+        if exchange.content == NEVER:
+            tally.broken(exchange.arrived_us, name, "the grant carries no licence data")
+        elif history.trace.contents[exchange.content][1] != licensed:
+            tally.broken(exchange.arrived_us, name, "the grant differs from what is licensed")
+        else:
+            tally.passed()
+    tally.passed(sum(history.trace.beats.column("polls")))
+
+
+@judges("R006")
+def the_node_decides(history: History, tally: Tally) -> None:
+    """Every grant that reaches the node that asked: it counts as positive if the node's own validation of signature,
+    function points, access domain, access port, application name and expiry passes, else as negative.
+    """
+    for place, exchange in _decided(history):
+        bad = validation(history, exchange)
+        if (bad is None) == (exchange.outcome == Outcome.POSITIVE):
+            tally.passed()
+        else:
+            taken = "accepted" if bad is not None else "turned down"
+            reason = "" if bad is None else f" that fails validation ({bad.shown_name})"
+            tally.broken(exchange.ended_us, history.nodes[place].name, f"the node {taken} a grant{reason}")
+    tally.passed(sum(history.trace.beats.column("polls")))
+
+
+@judges("R007")
+def passing_opens(history: History, tally: Tally) -> None:
+    """Every register or poll that ended positively: the node is `registered`, and its access is open."""
+    for exchange in history.exchanges:
+        if exchange.kind == Kind.UNBIND or exchange.outcome != Outcome.POSITIVE:
+            continue
+        node, at_us = history.nodes[exchange.node], exchange.ended_us
+        changed_since = any(c.at_us == at_us and c.reason == TransitionReason.EXPIRED for c in node.transitions)
+        if changed_since or not node.awake(at_us):
+            continue
+        if node.status(at_us) is not Status.REGISTERED and not node.turned_at(at_us, Status.REGISTERED):
+            tally.broken(at_us, node.name, "granted and valid, and yet not registered")
+        elif node.status(at_us) is Status.REGISTERED and not node.open(at_us):
+            tally.broken(at_us, node.name, "registered, and yet access is closed")
+        else:
+            tally.passed()
+    tally.passed(sum(history.trace.beats.column("polls")))
+
+
+@judges("R008")
+def failing_closes(history: History, tally: Tally) -> None:
+    """Every register or poll that ended negatively: the node is not authorized, and its access is closed.
+
+    Where a reading treats a refusal as silence, it is no longer `registered`, and that is all.
+    """
+    for exchange in history.exchanges:
+        if exchange.kind == Kind.UNBIND or exchange.outcome != Outcome.NEGATIVE:
+            continue
+        node, at_us = history.nodes[exchange.node], exchange.ended_us
+        before = node.status_before(at_us)
+        lenient = history.reading.refusal_is_silence and before in HOLDING
+        if node.status(at_us) is Status.REGISTERED:
+            tally.broken(at_us, node.name, "refused, and yet registered")
+        elif node.open(at_us) and not lenient:
+            tally.broken(at_us, node.name, "refused, and yet access is open")
+        else:
+            tally.passed()
+
+
+@judges("R013")
+def nothing_passes_a_cut(history: History, tally: Tally) -> None:
+    """Every request or answer sent into a cut: it does not arrive, and nobody is registered by it."""
+    for exchange in history.exchanges:
+        node = history.nodes[exchange.node]
+        up = history.cut(node, "requests", exchange.sent_us)
+        answered = exchange.arrived_us != NEVER
+        down = answered and history.cut(node, "answers", exchange.arrived_us)
+        if not up and not down:
+            continue
+        registered = exchange.ended_us != NEVER and node.turned_at(exchange.ended_us, Status.REGISTERED)
+        if up and answered:
+            tally.broken(exchange.sent_us, node.name, "a request passed a cut")
+        elif exchange.delivered_us != NEVER:
+            tally.broken(exchange.arrived_us, node.name, "an answer passed a cut")
+        elif exchange.outcome == Outcome.POSITIVE or registered:
+            tally.broken(exchange.ended_us, node.name, "registered although the server cannot be reached")
+        else:
+            tally.passed()

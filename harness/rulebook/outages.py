@@ -1,0 +1,203 @@
+"""Rules of outages: what a stop of the server does to the registrations (Note 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.rulebook.checks import due
+from harness.rulebook.history import DOWN, Downtime, History, NodeView
+from harness.rulebook.judging import judges
+from harness.rulebook.ledger import DAY_US, PERIOD_US, Ledger
+from harness.rulebook.verdicts import Tally
+from harness.scenario import SERVER
+from harness.trace import NEVER, Exchange, Outcome, SlotChange, Status, Verdict
+from reference_server.protocol import Code, Kind
+
+__all__: list[str] = []
+
+
+def _stops(history: History) -> Iterator[Downtime]:
+    """Yield the stops and crashes of the server's program; a suspension is none."""
+    yield from (each for each in history.server_away if each.what in DOWN)
+
+
+def _long_stops(history: History) -> Iterator[tuple[Downtime, int]]:
+    """Yield the ended stops that lose every registration, by the reading's limit, with the instant of the return.
+
+    A wall clock that was set while the program was down changes what the start makes of the slots, so such a stop
+    proves nothing.
+    """
+    limit_us = DAY_US + (PERIOD_US if history.reading.lapse_needs_later_miss else 0)
+    for stop in _stops(history):
+        if stop.end_us is None or history.clocks.drifts(SERVER):
+            continue
+        stepped = any(stop.start_us <= at_us <= stop.end_us for at_us, _ in history.clocks.steps(SERVER))
+        if stop.end_us - stop.start_us > limit_us and not stepped:
+            yield stop, stop.end_us
+
+
+def _holders(history: History, true_us: int) -> list[NodeView]:
+    """Return the nodes that held a live slot just before ``true_us``."""
+    gone = (SlotChange.VOID, SlotChange.FREED, SlotChange.DROPPED)
+    holders = []
+    for node in history.nodes:
+        before = [slot.change for slot in node.slots if slot.at_us < true_us]
+        if before and before[-1] not in gone:
+            holders.append(node)
+    return holders
+
+
+def _first_register(node: NodeView, after_us: int) -> int | None:
+    asked = (each.it.sent_us for each in node.exchanges if each.it.kind == Kind.REGISTER)
+    return next((sent_us for sent_us in asked if sent_us >= after_us), None)
+
+
+@judges("R026")
+def no_slot_survives_a_day(history: History, tally: Tally) -> None:
+    """Every slot that was held when the server was stopped for more than 24 h: it is gone when the server is back."""
+    gone = (SlotChange.VOID, SlotChange.FREED, SlotChange.DROPPED)
+    for stop, back_us in _long_stops(history):
+        for node in _holders(history, stop.start_us):
+            last = [slot.change for slot in node.slots if slot.at_us <= back_us][-1]
+            if last in gone:
+                tally.passed()
+            else:
+                tally.broken(back_us, node.name, "the slot survived a stop of more than 24 h")
+
+
+@judges("R027")
+def the_node_shows_the_outage(history: History, tally: Tally) -> None:
+    """Every register or poll that a server down for under 24 h refuses: the node lists it and is not `registered`."""
+    for stop in _stops(history):
+        for node in history.nodes:
+            for _, asked in node.exchanges:
+                if not _failed_by(stop, asked) or asked.sent_us - stop.start_us >= DAY_US:
+                    continue
+                rows = node.rows_of(asked.number)
+                if not any(row.code == Code.NO_CONNECTION for row in rows):
+                    tally.broken(asked.ended_us, node.name, "the failed request is not listed")
+                elif node.status(asked.ended_us) is Status.REGISTERED:
+                    tally.broken(asked.ended_us, node.name, "the node still shows that it is registered")
+                else:
+                    tally.passed()
+
+
+def _failed_by(stop: Downtime, asked: Exchange) -> bool:
+    return (
+        asked.kind != Kind.UNBIND
+        and asked.arrived_us != NEVER
+        and asked.verdict == Verdict.CONNECTION_REFUSED
+        and asked.outcome == Outcome.UNANSWERED
+        and stop.start_us <= asked.arrived_us
+        and (stop.end_us is None or asked.arrived_us < stop.end_us)
+    )
+
+
+@judges("R028")
+def the_registration_recovers(history: History, tally: Tally) -> None:
+    """Every node that is `interrupted` when the server returns from a stop of under 24 h, where the law keeps its
+    registration at both ends until its next poll: that poll has to be sent, granted, and make it `registered`.
+    """
+    verdicts = {each.place: each.verdict for each in due(history)}
+    for stop in _stops(history):
+        back_us = stop.end_us
+        if back_us is None or back_us - stop.start_us >= DAY_US:
+            continue
+        for node in history.nodes:
+            if node.status(back_us) is Status.INTERRUPTED and node.awake(back_us):
+                _judge_recovery(history, tally, node, back_us, verdicts)
+
+
+def _judge_recovery(history: History, tally: Tally, node: NodeView, back_us: int, verdicts: dict[int, int]) -> None:
+    asked = [each for each in node.exchanges if each.it.kind != Kind.UNBIND]
+    earlier = [each.it for each in asked if each.it.sent_us < back_us]
+    if not earlier or earlier[-1].ended_us == NEVER or earlier[-1].ended_us > back_us:
+        return
+    due_boot_us = earlier[-1].sent_boot_us + PERIOD_US
+    due_us = history.clocks.true_us(node.name, due_boot_us)
+    contact_us = _contact(node, back_us)
+    if contact_us is None or due_boot_us > contact_us + DAY_US or due_us > history.end_us:
+        return
+    if not node.awake_throughout(back_us, due_us):
+        return
+    following = next((each for each in asked if each.it.sent_us >= back_us), None)
+    if following is None or following.it.sent_us > due_us:
+        tally.broken(due_us, node.name, "the node did not try to reconnect within two hours of the server's return")
+        return
+    place, poll = following
+    clean = (
+        poll.kind == Kind.POLL
+        and verdicts.get(place) == Verdict.GRANTED
+        and not poll.answer_lost
+        and poll.arrived_us + history.scenario.network.latency_us <= history.end_us
+        and node.awake_throughout(poll.sent_us, poll.arrived_us + history.scenario.network.latency_us)
+    )
+    if not clean or poll.outcome in (Outcome.OPEN, Outcome.ABANDONED):
+        return
+    expires_us = history.scenario.licence.expires_us
+    if expires_us is not None and history.once(Ledger).date_at(poll.arrived_us) > expires_us - PERIOD_US:
+        return
+    if poll.outcome == Outcome.POSITIVE and node.status(poll.ended_us) is Status.REGISTERED:
+        tally.passed()
+    elif poll.outcome == Outcome.UNANSWERED and poll.delivered_us == NEVER and poll.verdict == Verdict.GRANTED:
+        return  # The answer came too late: the network is slower than the node's patience.
+    else:
+        tally.broken(poll.sent_us, node.name, "the next poll after a short stop did not restore the registration")
+
+
+def _contact(node: NodeView, before_us: int) -> int | None:
+    """Return the last contact before ``before_us``, on the node's boot-time clock."""
+    contacts = [
+        each.it.sent_boot_us
+        for each in node.exchanges
+        if each.it.outcome == Outcome.POSITIVE and each.it.kind != Kind.UNBIND and each.it.ended_us < before_us
+    ]
+    contacts += [
+        beat.first_sent_boot_us + (beat.polls - 1) * PERIOD_US for beat in node.beats if beat.last_sent_us < before_us
+    ]
+    return max(contacts, default=None)
+
+
+@judges("R029")
+def running_it_again_is_not_enough(history: History, tally: Tally) -> None:
+    """Every node that held a slot when the server was stopped for more than 24 h: the server's return alone does not
+    make it `registered` again.
+    """
+    for stop, back_us in _long_stops(history):
+        for node in _holders(history, stop.start_us):
+            register_us = _first_register(node, stop.start_us)
+            back = [
+                change.at_us
+                for change in node.transitions
+                if change.at_us >= back_us and change.after == Status.REGISTERED
+            ]
+            if back and (register_us is None or back[0] < register_us):
+                tally.broken(back[0], node.name, "registered again after more than 24 h, without a register")
+            else:
+                tally.passed()
+
+
+@judges("R030")
+def only_a_register_after_a_day(history: History, tally: Tally) -> None:
+    """Every request of a node that held a slot when the server was stopped for more than 24 h, up to its first register
+    after the return: a poll is refused, the register is what succeeds.
+    """
+    by_node: dict[int, list[tuple[Exchange, int]]] = {}
+    for each in due(history):
+        by_node.setdefault(each.exchange.node, []).append((each.exchange, each.verdict))
+    for stop, back_us in _long_stops(history):
+        for node in _holders(history, stop.start_us):
+            for asked, verdict in by_node.get(node.place, ()):
+                if asked.arrived_us < back_us or asked.kind == Kind.UNBIND:
+                    continue
+                if asked.kind == Kind.REGISTER:
+                    if verdict == Verdict.GRANTED:
+                        ok = asked.verdict == Verdict.GRANTED
+                        tally.passed() if ok else tally.broken(
+                            asked.arrived_us, node.name, "the register after a long stop was refused"
+                        )
+                    break
+                if asked.verdict == Verdict.GRANTED:
+                    tally.broken(asked.arrived_us, node.name, "a poll was granted after a stop of more than 24 h")
+                else:
+                    tally.passed()
