@@ -319,7 +319,7 @@ class Node:
         ``remaining_us`` is how long the licence had to run by the date that the last grant would have carried,
         ``None`` if it never expires.
         """
-        assert self.status is Status.REGISTERED and self.outstanding is None, "only a node at rest cruises"
+        assert (self.status, self.outstanding) == (Status.REGISTERED, None), "only a node at rest cruises"
         self.number += count
         self.contact_us = sent_us
         self.poll_due_us = sent_us + PERIOD_US

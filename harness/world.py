@@ -260,7 +260,8 @@ class World:
             if awake:
                 self._apply(i, node.unbind(clock.instant(now)))
         elif verb is Verb.NODE_MOVE:
-            assert event is not None and event.address is not None
+            assert event is not None
+            assert event.address is not None
             node.address = event.address + k
             edge(now, i, EdgeKind.MOVED, value=node.address)
         elif verb is Verb.NODE_START:

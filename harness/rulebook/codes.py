@@ -1,4 +1,4 @@
-"""Rules of the failure table ("Failure Reason"): each code when it is due and only then, and what a node shows of it."""
+"""Rules of the failure table ("Failure Reason"): each code when it is due and only then, and what nodes show."""
 
 from __future__ import annotations
 

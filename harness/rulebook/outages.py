@@ -122,6 +122,8 @@ def _judge_recovery(history: History, tally: Tally, node: NodeView, back_us: int
         return
     following = next((each for each in asked if each.it.sent_us >= back_us), None)
     if following is None or following.it.sent_us > due_us:
+        if node.status_before(due_us) is not Status.INTERRUPTED:
+            return  # Unbound, say: there is nothing to reconnect for.
         tally.broken(due_us, node.name, "the node did not try to reconnect within two hours of the server's return")
         return
     place, poll = following

@@ -6,7 +6,7 @@ the scenario. Nothing outside this package knows pydantic or spanned-toml.
 """
 
 from harness.problems import Problem, ScenarioError
-from harness.scenario_file.loading import load, loads
+from harness.scenario_file.loading import from_mapping, load, loads
 from harness.scenario_file.tables import schema
 
-__all__ = ["Problem", "ScenarioError", "load", "loads", "schema"]
+__all__ = ["Problem", "ScenarioError", "from_mapping", "load", "loads", "schema"]

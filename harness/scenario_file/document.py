@@ -15,7 +15,7 @@ import spanned_toml
 
 from harness.problems import Complaint, Loc, Problem, ScenarioError
 
-__all__ = ["Document"]
+__all__ = ["Document", "Given"]
 
 _SYNTAX_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -96,6 +96,24 @@ class Document:
     def _unreadable(self, why: str, line: int, column: int) -> ScenarioError:
         found = f"what is not TOML ({why[:200]})"
         return ScenarioError([Problem(file=self.file, line=line, column=column, found=found, expected="TOML 1.0")])
+
+
+class Given:
+    """The content of a scenario as Python values: nothing in it has a place in a text."""
+
+    def __init__(self, data: dict[str, Any], file: str) -> None:
+        self.data = data
+        self.file = file
+
+    def problem(self, complaint: Complaint) -> Problem:
+        """Return what is complained about, by its key."""
+        mistake = complaint.mistake
+        key = _dotted(complaint.loc)
+        return Problem(file=self.file, key=key, found=mistake.found, expected=mistake.expected)
+
+    def place(self, loc: Loc) -> tuple[int, int]:
+        """Return line and column 0: there is no text."""
+        return 0, 0
 
 
 def _dotted(loc: Loc) -> str:

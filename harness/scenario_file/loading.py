@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 from harness.faults import timeline_problems
 from harness.problems import Complaint, Loc, Mistake, Problem, ScenarioError
 from harness.scenario import Between, Event, Expect, LicenceSpec, NetworkSpec, Scenario, Verb
 from harness.scenario_file.checking import checked
-from harness.scenario_file.document import Document
+from harness.scenario_file.document import Document, Given
 from harness.scenario_file.frame import Frame
 from harness.scenario_file.tables import EventTable, ExpectTable, FileTable, LicenceTable
 from harness.scenario_file.values import expiry_us
 
-__all__ = ["load", "loads"]
+__all__ = ["from_mapping", "load", "loads"]
 
 
 def load(path: str | Path) -> Scenario:
@@ -52,7 +53,18 @@ def loads(text: str, *, file: str = "<string>") -> Scenario:
 
     :raises ScenarioError: if it holds mistakes; all of them at once.
     """
-    document = Document(text, file)
+    return _read(Document(text, file))
+
+
+def from_mapping(data: dict[str, Any], *, file: str = "<python>") -> Scenario:
+    """Return the scenario that ``data`` describes: what a file would hold, as Python values.
+
+    :raises ScenarioError: if it holds mistakes; all of them at once, by their keys.
+    """
+    return _read(Given(data, file))
+
+
+def _read(document: Document | Given) -> Scenario:
     tables = checked(document.data, Frame.of(document.data))
     if isinstance(tables, list):
         raise ScenarioError(map(document.problem, tables))
@@ -67,7 +79,7 @@ def loads(text: str, *, file: str = "<string>") -> Scenario:
     return scenario
 
 
-def _scenario(tables: FileTable, document: Document) -> Scenario:
+def _scenario(tables: FileTable, document: Document | Given) -> Scenario:
     def line(*loc: str | int) -> int:
         return document.place(loc)[0]
 

@@ -366,7 +366,9 @@ class ExpectTable(Table):
         None, description='The code of the failure that the node shows, "none" if it never listed one.'
     )
     registered: Annotated[int, Field(ge=0)] | None = Field(None, description="The number of live slots.")
-    reading: ReadingNames | None = Field(None, description="Only under this reading, or these. Left out: all.")
+    reading: ReadingNames | None = Field(
+        None, description="Only under this reading, or these. Left out: under the scenario's own."
+    )
 
     @field_validator("between")
     @classmethod

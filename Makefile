@@ -1,0 +1,36 @@
+# Two commands: `make run` runs the scenario library, `make test` runs every check. Both make the environment first;
+# all that they need is Python 3.11 or newer and make.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help run test lock clean
+
+help:  ## Show what can be made.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: $(READY)  ## Run the scenario library.
+	$(BIN)/fdl-harness run
+
+test: $(READY)  ## Run all tests, the type checks and the lint, each in an environment of its own.
+	$(BIN)/tox
+
+$(READY): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name it: make run PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock: $(READY)  ## Pin the newest versions of everything in constraints.txt.
+	$(PYTHON) -m venv --clear .make/lock
+	.make/lock/bin/pip install --quiet pip-tools
+	.make/lock/bin/pip-compile --quiet --upgrade --extra dev --all-build-deps --generate-hashes --allow-unsafe \
+	  --strip-extras --no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  --no-emit-options -o constraints.txt pyproject.toml
+
+clean:  ## Remove what was made.
+	rm -rf $(VENV) .tox .make .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

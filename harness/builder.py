@@ -1,0 +1,146 @@
+"""Scenarios in Python: a small builder that makes what a scenario file makes, with the same checks and messages.
+
+::
+
+    def test_a_short_stop(world):
+        world.licence(capacity=3, addresses=["192.168.100.25 - 192.168.100.40"])
+        world.nodes("fdl", count=3, address="192.168.100.25", application="report1", spread="40m")
+        world.at("1d 1h 30m").server_stop(lasts="5h")
+        result = world.run("3d")
+        assert result.outcome is Outcome.PASSED
+        assert world.status("fdl-1", at="1d 3h") == "interrupted"
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from fake_fdl_nodes.node import Node
+from harness.durations import parse_duration
+from harness.expectations import Timelines
+from harness.runner import Result, jobs_for, run_one
+from harness.scenario import Scenario, Verb
+from harness.scenario_file import from_mapping
+from harness.world import NodeFactory, ServerFactory
+from reference_server.authority import Authority
+from reference_server.readings import reading_named
+
+__all__ = ["Moment", "WorldBuilder"]
+
+
+class Moment:
+    """An instant of a world that is being built: each verb is a method, ``server.stop`` is `server_stop`.
+
+    Arguments are the keys of the event in a scenario file: ``world.at("2d").network_cut(node="fdl-1", lasts="5h")``.
+    """
+
+    def __init__(self, events: list[dict[str, Any]], at: str) -> None:
+        self._events = events
+        self._at = at
+
+    def __getattr__(self, name: str) -> Any:
+        verb = name.replace("_", ".", 1)
+        if verb not in {each.value for each in Verb}:
+            raise AttributeError(f"no event is called {name!r}; there are {', '.join(_method_names())}")
+
+        def happen(node: str | None = None, **keys: Any) -> Moment:
+            event = {"at": self._at, "do": verb} | ({} if node is None else {"node": node}) | keys
+            self._events.append(event)
+            return self
+
+        return happen
+
+
+def _method_names() -> list[str]:
+    return [each.value.replace(".", "_") for each in Verb]
+
+
+class WorldBuilder:
+    """A world that is being built. After `run` it answers what became of its nodes."""
+
+    def __init__(self, title: str = "a world built in Python", start: str = "2026-03-01T00:00:00Z") -> None:
+        self._data: dict[str, Any] = {"title": title, "start": start, "nodes": [], "events": [], "expect": []}
+        self._timelines: Timelines | None = None
+        self.licence()
+
+    def licence(self, capacity: int = 1, addresses: list[str] | None = None, **keys: Any) -> WorldBuilder:
+        """Say what is licensed. Left out: one slot, and any private address of 192.168.0.0 to 192.168.255.255."""
+        addresses = ["192.168.0.0 - 192.168.255.255"] if addresses is None else addresses
+        self._data["licence"] = {"capacity": capacity, "addresses": addresses} | keys
+        return self
+
+    def network(self, **keys: Any) -> WorldBuilder:
+        """Set ``latency`` and ``timeout`` (durations such as ``"5ms"``)."""
+        self._data["network"] = keys
+        return self
+
+    def nodes(
+        self, name: str, *, address: str = "192.168.100.25", application: str = "report1", **keys: Any
+    ) -> WorldBuilder:
+        """Add a node, or with ``count`` a fleet; the keys are those of ``[[nodes]]``."""
+        self._data["nodes"].append({"name": name, "address": address, "application": application} | keys)
+        return self
+
+    def at(self, at: str) -> Moment:
+        """Return the instant ``at`` (a duration from the start), whose methods are the verbs."""
+        return Moment(self._data["events"], at)
+
+    def expect(self, **keys: Any) -> WorldBuilder:
+        """State what must hold; the keys are those of ``[[expect]]``."""
+        self._data["expect"].append(keys)
+        return self
+
+    def scenario(self, duration: str) -> Scenario:
+        """Return what was built as a scenario that lasts ``duration``.
+
+        :raises ScenarioError: naming every mistake.
+        """
+        start = datetime.fromisoformat(self._data["start"])
+        return from_mapping(self._data | {"duration": duration, "start": start})
+
+    def run(
+        self,
+        duration: str,
+        *,
+        reading: str = "literal",
+        every_poll: bool = False,
+        server: ServerFactory = Authority,
+        node: NodeFactory = Node,
+    ) -> Result:
+        """Run what was built for ``duration`` and return what came of it.
+
+        :param server: makes the authorization server, in place of the reference one.
+        :param node: makes a node, in place of the reference one.
+        """
+        scenario = self.scenario(duration)
+        (job,) = jobs_for(scenario, [reading_named(reading)], every_poll=every_poll)
+        result = run_one(job, server=server, node=node)
+        self._timelines = Timelines(scenario, result.trace)
+        return result
+
+    # What became of it.
+
+    def status(self, node: str, *, at: str) -> Any:
+        """Return the status of ``node`` after everything at the instant ``at``."""
+        return self._ask("status", node, at)
+
+    def access(self, node: str, *, at: str) -> Any:
+        """Tell whether access to ``node`` is open after everything at the instant ``at``."""
+        return self._ask("access", node, at)
+
+    def failure(self, node: str, *, at: str) -> Any:
+        """Return the failure that ``node`` shows at ``at``: a code, ``"/"``, the generic text, or ``"none"``."""
+        return self._ask("failure", node, at)
+
+    def registered(self, *, at: str) -> Any:
+        """Return the number of live slots after everything at the instant ``at``."""
+        return self._ask("registered", None, at)
+
+    def _ask(self, what: str, node: str | None, at: str) -> Any:
+        if self._timelines is None:
+            raise RuntimeError("nothing has happened yet; call run() first")
+        try:
+            return self._timelines.of(what, node).at(parse_duration(at))
+        except KeyError:
+            raise ValueError(f"no node is named {node!r}") from None

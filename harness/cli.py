@@ -1,0 +1,240 @@
+"""The command ``fdl-harness``: run scenarios, check files, read the rule book."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.library import find_scenarios, library_path
+from reference_server.readings import READINGS, Reading
+
+if TYPE_CHECKING:
+    from harness.runner import Job, Result
+    from harness.scenario import Scenario
+
+# What a command needs is imported when it runs, so that ``--help`` answers at once.
+
+__all__ = ["main"]
+
+#: Exit codes: what a rule or an expectation found, a wrong call or file, a rule that could not be judged.
+FAILED, WRONG, UNJUDGED = 1, 2, 3
+
+_PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="fdl-harness")
+def main() -> None:
+    """Simulate FineDataLink's private-cloud licensing, and judge every documented rule.
+
+    One authorization server and a fleet of nodes live through outages, clock skew and network cuts in simulated
+    time. Everything is simulated: nothing here can authorize a real product.
+    """
+
+
+def _readings(_context: click.Context, _parameter: click.Parameter, name: str | None) -> list[Reading] | None:
+    if name is None:
+        return None
+    if name == "all":
+        return list(READINGS.values())
+    if name not in READINGS:
+        close = difflib.get_close_matches(name, READINGS, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise click.BadParameter(f"no reading is named {name!r}; there are {', '.join(READINGS)}, or all.{hint}")
+    return [READINGS[name]]
+
+
+@main.command()
+@_PATHS
+@click.option(
+    "--reading",
+    "readings",
+    metavar="NAME|all",
+    callback=_readings,
+    help="Run under this reading of the document, or under all of them, and show what depends on it. "
+    "Without it each scenario runs under its own.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, help="Kept with the results; nothing is random yet.")
+@click.option("--every-poll", is_flag=True, help="Simulate also the polls that can change nothing.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the results as JSON.")
+@click.option("--junit", "junit_file", type=click.Path(path_type=Path), help="Write the results as JUnit XML.")
+@click.option("--trace", "trace_dir", type=click.Path(path_type=Path), help="Write each history as JSON Lines.")
+@click.option("-j", "workers", type=click.IntRange(1), default=1, help="How many processes run scenarios.")
+def run(
+    paths: tuple[Path, ...],
+    readings: list[Reading] | None,
+    seed: int,
+    every_poll: bool,
+    json_file: Path | None,
+    junit_file: Path | None,
+    trace_dir: Path | None,
+    workers: int,
+) -> None:
+    """Run scenarios, the whole library if no PATH is given.
+
+    A PATH is a scenario file, or a folder of them. An expectation that names readings is judged under those, one that
+    names none under the scenario's own reading.
+
+    Exit codes: 0 all held; 1 a rule was violated or an expectation not met; 2 a file or the call is wrong, and
+    nothing was run; 3 a rule that a scenario names could not be judged.
+    """
+    from rich.console import Console
+
+    from harness.report.matrix import dependent_outcomes, matrix
+    from harness.report.table import shorten, show_as_they_come, show_failures, summary
+    from harness.runner import Outcome, jobs_for, run_jobs
+
+    scenarios = _load(paths)
+    for file in (json_file, junit_file):
+        _claim(file)
+    jobs: list[Job] = []
+    for scenario in scenarios:
+        jobs += jobs_for(scenario, readings, seed=seed, every_poll=every_poll)
+    console = Console()
+    width = max(len(shorten(scenario.file)) for scenario in scenarios)
+    results = show_as_they_come(run_jobs(jobs, workers), len(jobs), console, width)
+    show_failures(results, console)
+    if readings is not None and len(readings) > 1:
+        console.print()
+        console.print(matrix(results))
+        for line in dependent_outcomes(results):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    _write_reports(results, json_file, junit_file, trace_dir)
+    console.print()
+    console.print(summary(results), highlight=False)
+    outcomes = [result.outcome for result in results]
+    if Outcome.FAILED in outcomes:
+        raise SystemExit(FAILED)
+    if Outcome.UNKNOWN in outcomes:
+        raise SystemExit(UNJUDGED)
+
+
+@main.command()
+@_PATHS
+def check(paths: tuple[Path, ...]) -> None:
+    """Check scenario files without running them: every mistake with its file, line and key."""
+    scenarios = _load(paths)
+    click.echo(f"{len(scenarios)} scenario{'' if len(scenarios) == 1 else 's'}: nothing wrong")
+
+
+@main.command()
+@click.argument("rule", metavar="[ID]", required=False)
+def rules(rule: str | None) -> None:
+    """Show the rule book, or everything about the rule ID."""
+    from harness.rulebook import catalogue
+    from harness.rulebook.catalogue import BINDS
+
+    entries = catalogue()
+    if rule is None:
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table("id", "judged", "binds", "rule", box=None, pad_edge=False)
+        for entry in entries.values():
+            table.add_row(entry.id, "yes" if entry.judged else "", " ".join(entry.binds), entry.text)
+        Console().print(table, markup=False)
+        judged = sum(entry.judged for entry in entries.values())
+        click.echo(f"{len(entries)} rules, {judged} of them judged")
+        return
+    if rule.upper() not in entries:
+        close = difflib.get_close_matches(rule.upper(), entries, n=1)
+        raise click.BadParameter(
+            f"no rule has the id {rule!r}; they run from R001 to R129."
+            + (f" Did you mean {close[0]}?" if close else ""),
+            param_hint="ID",
+        )
+    entry = entries[rule.upper()]
+    click.echo(f"{entry.id}  {entry.text}")
+    click.echo(f"stated in  {entry.place}")
+    click.echo(f"binds      {', '.join(BINDS[each] for each in entry.binds)}")
+    if entry.correction:
+        click.echo(f"corrected  {entry.correction}")
+    click.echo(f"judged     {entry.test if entry.judged else 'not yet'}")
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors that complete and check them."""
+    import json
+
+    from harness.scenario_file import schema as file_schema
+
+    click.echo(json.dumps(file_schema(), indent=2))
+
+
+@main.command()
+def readings() -> None:
+    """List the readings: the answers that can be defended where the document is vague."""
+    width = max(map(len, READINGS))
+    for reading in READINGS.values():
+        click.echo(f"{reading.name:<{width}}  {reading.summary}")
+
+
+def _load(paths: Sequence[Path]) -> list[Scenario]:
+    """Return the scenarios at ``paths``, or tell everything that is wrong with any of them and exit."""
+    from harness.scenario_file import ScenarioError, load
+
+    files = [file for path in paths or (library_path(),) for file in find_scenarios(path)]
+    if not files:
+        raise click.UsageError(f"there is no scenario file (*.toml) in {', '.join(map(str, paths))}")
+    scenarios, errors = [], []
+    for file in files:
+        try:
+            scenarios.append(load(file))
+        except ScenarioError as error:
+            errors.append(str(error))
+    if errors:
+        for line in errors:
+            click.echo(line, err=True)
+        count = sum(len(text.splitlines()) for text in errors)
+        click.echo(
+            f"{count} mistake{'' if count == 1 else 's'} in {len(errors)} of {len(files)} files; nothing was run",
+            err=True,
+        )
+        raise SystemExit(WRONG)
+    return scenarios
+
+
+def _claim(file: Path | None) -> None:
+    """Make sure that a report can be written before hours are spent on what it reports."""
+    if file is not None:
+        _write(file, [])
+
+
+def _write(file: Path, lines: Iterable[str]) -> None:
+    try:
+        with file.open("w", encoding="utf-8") as stream:
+            stream.writelines(lines)
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be written: {error.strerror or error}") from None
+
+
+def _write_reports(
+    results: Sequence[Result], json_file: Path | None, junit_file: Path | None, trace_dir: Path | None
+) -> None:
+    from harness.report.as_json import results_as_text
+    from harness.report.junit import results_as_junit
+    from harness.report.trace_file import trace_lines
+
+    if json_file is not None:
+        _write(json_file, [results_as_text(results)])
+    if junit_file is not None:
+        _write(junit_file, [results_as_junit(results)])
+    if trace_dir is not None:
+        try:
+            trace_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise click.UsageError(f"{trace_dir} cannot be made: {error.strerror or error}") from None
+        names: dict[str, Any] = {}
+        for result in results:
+            stem = f"{Path(result.scenario.file).stem}.{result.reading.name}"
+            names[stem] = count = names.get(stem, 0) + 1
+            _write(trace_dir / f"{stem}{f'-{count}' if count > 1 else ''}.jsonl", trace_lines(result))
+
+
+if __name__ == "__main__":
+    main()

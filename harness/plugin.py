@@ -1,0 +1,154 @@
+"""The pytest plugin: scenario files are tests, and tests can build worlds.
+
+Plain ``pytest`` collects every TOML file that is a scenario, one item for each reading it is run under
+(``--fdl-reading``, or the ini option ``fdl_readings``; else its own). Two fixtures serve tests in Python: ``world``, a
+fresh `harness.builder.WorldBuilder`, and ``run_scenario``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reference_server.readings import READINGS
+
+if TYPE_CHECKING:
+    from harness.builder import WorldBuilder
+    from harness.runner import Result
+    from harness.scenario import Scenario
+
+__all__ = ["ScenarioFile", "ScenarioItem", "pytest_addoption", "pytest_collect_file", "run_scenario", "world"]
+
+#: A TOML file with these keys is a scenario; any other TOML file is somebody else's.
+_MARKS = ("title", "duration", "nodes")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--fdl-reading`` and the ini option ``fdl_readings``."""
+    group = parser.getgroup("fdl-harness", "scenarios of FineDataLink licensing")
+    group.addoption(
+        "--fdl-reading",
+        metavar="NAME|all",
+        help="run scenario files under this reading, or under all; without it each under its own",
+    )
+    parser.addini("fdl_readings", "the readings under which scenario files are run", type="args", default=[])
+
+
+def _readings(config: pytest.Config) -> list[str]:
+    chosen = config.getoption("--fdl-reading")
+    names: list[str] = [chosen] if chosen else config.getini("fdl_readings")
+    if names == ["all"]:
+        return list(READINGS)
+    for name in names:
+        if name not in READINGS:
+            raise pytest.UsageError(f"no reading is named {name!r}; there are {', '.join(READINGS)}, or all")
+    return names
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
+    """Collect ``file_path`` if it is a scenario."""
+    if file_path.suffix != ".toml":
+        return None
+    try:
+        data = tomllib.loads(file_path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not all(key in data for key in _MARKS):
+        return None
+    collected: ScenarioFile = ScenarioFile.from_parent(parent, path=file_path)
+    return collected
+
+
+class ScenarioFile(pytest.File):
+    """A scenario file, with one item for each reading."""
+
+    def collect(self) -> Iterator[ScenarioItem]:
+        """Yield the items."""
+        from harness.expectations import own_reading
+        from harness.scenario_file import load
+
+        scenario = load(self.path)
+        for reading in _readings(self.config) or [own_reading(scenario)]:
+            item: ScenarioItem = ScenarioItem.from_parent(self, name=reading, scenario=scenario)
+            yield item
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Say what is wrong with the file, without a traceback."""
+        from harness.scenario_file import ScenarioError
+
+        if isinstance(excinfo.value, ScenarioError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+
+class ScenarioFailed(Exception):  # noqa: N818 - what pytest shows of it is its explanation
+    """A scenario did not pass. ``lines`` say why."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(lines[0])
+        self.lines = lines
+
+
+class ScenarioItem(pytest.Item):
+    """One scenario under one reading."""
+
+    def __init__(self, *, scenario: Scenario, **more: Any) -> None:
+        super().__init__(**more)
+        self._scenario = scenario
+
+    def runtest(self) -> None:
+        """Run it, and fail unless it passes."""
+        from harness.report.failures import explain
+        from harness.runner import Outcome, jobs_for, run_one
+
+        (job,) = jobs_for(self._scenario, [READINGS[self.name]])
+        result = run_one(job)
+        if result.outcome is not Outcome.PASSED:
+            raise ScenarioFailed(explain(result))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Say which rule or expectation failed, as the command does."""
+        if isinstance(excinfo.value, ScenarioFailed):
+            return "\n".join(excinfo.value.lines)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Return where it stands and what it is called."""
+        return self.path, None, f"{self._scenario.title} [{self.name}]"
+
+
+@pytest.fixture
+def world() -> WorldBuilder:
+    """A fresh world to build a scenario in (see `harness.builder`)."""
+    from harness.builder import WorldBuilder
+
+    return WorldBuilder()
+
+
+@pytest.fixture
+def run_scenario() -> Callable[..., Result]:
+    """A function that runs a scenario (a path, TOML text or a `Scenario`) and returns its `Result`.
+
+    Keywords: ``reading`` (a name; else its own), ``every_poll``, ``server`` and ``node`` (see `harness.world.run`).
+    """
+    from harness.runner import jobs_for, run_one
+    from harness.scenario import Scenario
+    from harness.scenario_file import load, loads
+    from reference_server.readings import reading_named
+
+    def run(
+        what: Scenario | Path | str, *, reading: str | None = None, every_poll: bool = False, **machines: Any
+    ) -> Result:
+        if isinstance(what, str):
+            scenario = loads(what) if "\n" in what else load(what)
+        else:
+            scenario = what if isinstance(what, Scenario) else load(what)
+        readings = None if reading is None else [reading_named(reading)]
+        (job,) = jobs_for(scenario, readings, every_poll=every_poll)
+        return run_one(job, **machines)
+
+    return run

@@ -1,0 +1,1 @@
+"""Reports: what came of the runs, for people (`table`, `matrix`), for programs (`as_json`, `junit`, `trace_file`)."""

@@ -1,0 +1,103 @@
+"""Results as one JSON object, for programs. Its shape is stable; `docs/json.md` describes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from harness.expectations import Met
+from harness.rulebook import Finding, Judgement
+from harness.runner import Result
+from harness.trace import Status, TransitionReason
+from reference_server.protocol import Code
+
+__all__ = ["results_as_json", "results_as_text"]
+
+
+def results_as_text(results: Sequence[Result]) -> str:
+    """Return ``results`` as JSON text, ending in a newline."""
+    return json.dumps(results_as_json(results), indent=1) + "\n"
+
+
+def results_as_json(results: Sequence[Result]) -> dict[str, Any]:
+    """Return ``results`` as plain data."""
+    return {"results": [_result(each) for each in results]}
+
+
+def _result(result: Result) -> dict[str, Any]:
+    return {
+        "scenario": result.scenario.title,
+        "file": result.scenario.file,
+        "reading": result.reading.name,
+        "seed": result.seed,
+        "outcome": result.outcome.value,
+        "digest": result.digest,
+        "events": result.events,
+        "simulated": True,
+        "rules": {rule: _judgement(each) for rule, each in result.judgements.items()},
+        "unjudged": result.unjudged,
+        "expectations": [_expectation(each) for each in result.expectations],
+        "nodes": _nodes(result),
+    }
+
+
+def _judgement(judgement: Judgement) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "verdict": judgement.ruling.value,
+        "tested": judgement.tested,
+        "violations": judgement.violations,
+        "first": _finding(judgement.first),
+    }
+    if judgement.notes:
+        data["notes"] = [_finding(note) for note in judgement.notes]
+    if judgement.trouble:
+        data["trouble"] = judgement.trouble
+    return data
+
+
+def _finding(finding: Finding | None) -> dict[str, Any] | None:
+    if finding is None:
+        return None
+    return {"at_us": finding.at_us, "node": finding.node, "message": finding.message}
+
+
+def _expectation(met: Met) -> dict[str, Any]:
+    expect = met.expect
+    when: dict[str, Any] = {"at_us": expect.at_us}
+    if expect.between is not None:
+        between = expect.between
+        when = {"between_us": [between.first_us, between.last_us], "hold": between.hold}
+    return when | {
+        "line": expect.line,
+        "node": met.node,
+        "stated": met.stated,
+        "found": met.found,
+        "decided_us": met.decided_us,
+        "met": met.met,
+    }
+
+
+def _nodes(result: Result) -> dict[str, Any]:
+    trace = result.trace
+    nodes: dict[str, Any] = {
+        name: {"status": "unregistered", "access": False, "transitions": [], "failures": []} for name in trace.nodes
+    }
+    for change in trace.transitions:
+        node = nodes[trace.nodes[change.node]]
+        node["status"] = Status(change.after).name.lower()
+        node["transitions"].append(
+            {
+                "at_us": change.at_us,
+                "from": Status(change.before).name.lower(),
+                "to": node["status"],
+                "reason": TransitionReason(change.reason).name.lower(),
+            }
+        )
+    for access in trace.access:
+        nodes[trace.nodes[access.node]]["access"] = bool(access.opened)
+    for row in trace.failures:
+        code = Code(row.code)
+        shown: int | str | None = int(code) if code > 0 else (code.label or None)
+        nodes[trace.nodes[row.node]]["failures"].append({"at_us": row.at_us, "code": shown, "name": code.shown_name})
+    return nodes

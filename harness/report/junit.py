@@ -1,0 +1,40 @@
+"""Results as JUnit XML, for CI servers: one test case for each scenario and reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.etree import ElementTree as ET
+
+from harness.report.failures import explain
+from harness.runner import Outcome, Result
+
+__all__ = ["results_as_junit"]
+
+
+def results_as_junit(results: Sequence[Result]) -> str:
+    """Return ``results`` as JUnit XML text. A scenario that could not be judged is an error, not a failure."""
+    counts = [each.outcome for each in results]
+    suite = ET.Element(
+        "testsuite",
+        name="fdl-harness",
+        tests=str(len(results)),
+        failures=str(counts.count(Outcome.FAILED)),
+        errors=str(counts.count(Outcome.UNKNOWN)),
+    )
+    for result in results:
+        case = ET.SubElement(
+            suite, "testcase", classname=result.scenario.file, name=f"{result.scenario.title} [{result.reading.name}]"
+        )
+        if result.outcome is not Outcome.PASSED:
+            kind = "failure" if result.outcome is Outcome.FAILED else "error"
+            lines = explain(result)
+            ET.SubElement(case, kind, message=_legal(lines[0])).text = _legal("\n".join(lines))
+    suites = ET.Element("testsuites")
+    suites.append(suite)
+    ET.indent(suites)
+    return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _legal(text: str) -> str:
+    """Return ``text`` without the control characters that XML has no way to write."""
+    return "".join(c if c in "\t\n" or c >= " " else "?" for c in text)

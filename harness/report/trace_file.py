@@ -1,0 +1,128 @@
+"""The trace as JSON Lines: a header, then every record in order of time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from harness.runner import Result
+from harness.trace import (
+    NEVER,
+    SERVER_HOST,
+    EdgeKind,
+    Outcome,
+    SlotChange,
+    Status,
+    TransitionReason,
+    Verdict,
+)
+from reference_server.protocol import Code, Kind, format_address
+
+__all__ = ["trace_lines"]
+
+
+def trace_lines(result: Result) -> Iterator[str]:
+    """Yield the lines, each with its newline. Columns that do not apply are left out."""
+    header = {
+        "type": "run",
+        "simulated": True,
+        "scenario": result.scenario.title,
+        "file": result.scenario.file,
+        "reading": result.reading.name,
+        "seed": result.seed,
+        "digest": result.digest,
+    }
+    yield json.dumps(header) + "\n"
+    records = [*_records(result)]
+    records.sort(key=lambda record: record[0])
+    for _, record in records:
+        yield json.dumps(record) + "\n"
+
+
+def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (when, record); at one instant, what happened to hosts comes first."""
+    trace = result.trace
+    for edge in trace.edges:
+        record: dict[str, Any] = {
+            "type": "edge",
+            "at_us": edge.at_us,
+            "host": "server" if edge.host == SERVER_HOST else trace.nodes[edge.host],
+            "what": EdgeKind(edge.what).name.lower(),
+            "done": bool(edge.done),
+        }
+        if edge.what == EdgeKind.MOVED:
+            record["address"] = format_address(edge.value)
+        yield edge.at_us, record
+    for e in trace.exchanges:
+        record = {
+            "type": "request",
+            "sent_us": e.sent_us,
+            "node": trace.nodes[e.node],
+            "kind": Kind(e.kind).name.lower(),
+            "number": e.number,
+            "sent_boot_us": e.sent_boot_us,
+            "source": format_address(e.source),
+            "reported": format_address(e.reported),
+            "arrived_us": e.arrived_us,
+            "verdict": e.verdict if e.verdict >= 0 else Verdict(e.verdict).name.lower(),
+            "delivered_us": e.delivered_us,
+            "ended_us": e.ended_us,
+            "outcome": Outcome(e.outcome).name.lower(),
+        }
+        if e.lost or e.answer_lost:
+            record["lost"] = "request" if e.lost else "answer"
+        yield e.sent_us, {key: value for key, value in record.items() if value != NEVER}
+    for beat in trace.beats:
+        record = {
+            "type": "beats",
+            "first_sent_us": beat.first_sent_us,
+            "last_sent_us": beat.last_sent_us,
+            "node": trace.nodes[beat.node],
+            "polls": beat.polls,
+            "first_number": beat.first_number,
+            "source": format_address(beat.address),
+        }
+        yield beat.first_sent_us, record
+    for slot in trace.slots:
+        record = {
+            "type": "slot",
+            "at_us": slot.at_us,
+            "node": trace.nodes[slot.node],
+            "change": SlotChange(slot.change).name.lower(),
+            "address": format_address(slot.address),
+            "live": slot.live,
+        }
+        yield slot.at_us, record
+    for row in trace.failures:
+        record = {
+            "type": "failure",
+            "at_us": row.at_us,
+            "node": trace.nodes[row.node],
+            "wall_us": row.wall_us,
+            "code": Code(row.code).label or None,
+            "name": Code(row.code).shown_name,
+            "number": row.number,
+        }
+        yield row.at_us, {key: value for key, value in record.items() if value != NEVER}
+    for change in trace.transitions:
+        record = {
+            "type": "transition",
+            "at_us": change.at_us,
+            "node": trace.nodes[change.node],
+            "from": Status(change.before).name.lower(),
+            "to": Status(change.after).name.lower(),
+            "reason": TransitionReason(change.reason).name.lower(),
+        }
+        yield change.at_us, record
+    for access in trace.access:
+        opened = bool(access.opened)
+        yield (
+            access.at_us,
+            {
+                "type": "access",
+                "at_us": access.at_us,
+                "node": trace.nodes[access.node],
+                "open": opened,
+            },
+        )
