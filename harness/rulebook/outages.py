@@ -110,7 +110,9 @@ def the_registration_recovers(history: History, tally: Tally) -> None:
 
 def _judge_recovery(history: History, tally: Tally, node: NodeView, back_us: int, verdicts: dict[int, int]) -> None:
     asked = [each for each in node.exchanges if each.it.kind != Kind.UNBIND]
-    earlier = [each.it for each in asked if each.it.sent_us < back_us]
+    # A poll that is on its way when the server returns is served, if it arrives when the server is up.
+    served_from_us = back_us - history.scenario.network.latency_us
+    earlier = [each.it for each in asked if each.it.sent_us < served_from_us]
     if not earlier or earlier[-1].ended_us == NEVER or earlier[-1].ended_us > back_us:
         return
     due_boot_us = earlier[-1].sent_boot_us + PERIOD_US
@@ -120,7 +122,7 @@ def _judge_recovery(history: History, tally: Tally, node: NodeView, back_us: int
         return
     if not node.awake_throughout(back_us, due_us):
         return
-    following = next((each for each in asked if each.it.sent_us >= back_us), None)
+    following = next((each for each in asked if each.it.sent_us >= served_from_us), None)
     if following is None or following.it.sent_us > due_us:
         if node.status_before(due_us) is not Status.INTERRUPTED:
             return  # Unbound, say: there is nothing to reconnect for.
