@@ -143,7 +143,7 @@ def _judge_recovery(history: History, tally: Tally, node: NodeView, back_us: int
         return
     if poll.outcome == Outcome.POSITIVE and node.status(poll.ended_us) is Status.REGISTERED:
         tally.passed()
-    elif poll.outcome == Outcome.UNANSWERED and poll.delivered_us == NEVER and poll.verdict == Verdict.GRANTED:
+    elif poll.verdict == Verdict.GRANTED and not NEVER < poll.delivered_us <= poll.ended_us:
         return  # The answer came too late: the network is slower than the node's patience.
     else:
         tally.broken(poll.sent_us, node.name, "the next poll after a short stop did not restore the registration")
