@@ -299,9 +299,7 @@ class Node:
             self.contact_us = asked.sent_us
             expires_us = answer.details.expires_us
             # The grant's date belongs to the instant of sending; from there on the node reckons by itself.
-            self.expires_us = (
-                None if expires_us is None else asked.sent_us + expires_us - answer.server_time_us
-            )
+            self.expires_us = None if expires_us is None else asked.sent_us + expires_us - answer.server_time_us
             return effects + self._become(Status.REGISTERED, Reason.GRANTED)
         self.contact_us = self.poll_due_us = self.expires_us = None
         return effects + self._become(Status.UNREGISTERED, Reason.UNBOUND)

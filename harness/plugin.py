@@ -82,7 +82,7 @@ class ScenarioFile(pytest.File):
 
         if isinstance(excinfo.value, ScenarioError):
             return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
+        return super().repr_failure(excinfo)
 
 
 class ScenarioFailed(Exception):  # noqa: N818 - what pytest shows of it is its explanation

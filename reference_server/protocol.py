@@ -443,9 +443,7 @@ class _Fields:
     def __init__(self, data: bytes | dict[str, Any]) -> None:
         if isinstance(data, bytes):
             try:
-                body = json.loads(
-                    data.decode(), object_pairs_hook=_no_duplicates, parse_constant=_no_constant
-                )
+                body = json.loads(data.decode(), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
             except ProtocolError:
                 raise
             except (ValueError, RecursionError) as error:

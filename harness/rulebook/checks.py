@@ -36,6 +36,10 @@ def in_ranges(history: History, address: int) -> bool:
 
 def due(history: History) -> list[Due]:
     """Return what is due to each request that a running server received, in the order of the trace."""
+    return history.once(_all_due)
+
+
+def _all_due(history: History) -> list[Due]:
     before = history.once(Ledger).before
     return [_due(history, place, history.exchanges[place], before[place]) for place in sorted(before)]
 

@@ -68,29 +68,19 @@ def no_slot_survives_a_day(history: History, tally: Tally) -> None:
 @judges("R027")
 def the_node_shows_the_outage(history: History, tally: Tally) -> None:
     """Every register or poll that a server down for under 24 h refuses: the node lists it and is not `registered`."""
-    for stop in _stops(history):
-        for node in history.nodes:
-            for _, asked in node.exchanges:
-                if not _failed_by(stop, asked) or asked.sent_us - stop.start_us >= DAY_US:
-                    continue
-                rows = node.rows_of(asked.number)
-                if not any(row.code == Code.NO_CONNECTION for row in rows):
-                    tally.broken(asked.ended_us, node.name, "the failed request is not listed")
-                elif node.status(asked.ended_us) is Status.REGISTERED:
-                    tally.broken(asked.ended_us, node.name, "the node still shows that it is registered")
-                else:
-                    tally.passed()
-
-
-def _failed_by(stop: Downtime, asked: Exchange) -> bool:
-    return (
-        asked.kind != Kind.UNBIND
-        and asked.arrived_us != NEVER
-        and asked.verdict == Verdict.CONNECTION_REFUSED
-        and asked.outcome == Outcome.UNANSWERED
-        and stop.start_us <= asked.arrived_us
-        and (stop.end_us is None or asked.arrived_us < stop.end_us)
-    )
+    for asked in history.exchanges:
+        if asked.kind == Kind.UNBIND or asked.outcome != Outcome.UNANSWERED or asked.arrived_us == NEVER:
+            continue
+        stop = history.server_downtime(asked.arrived_us)
+        if stop is None or stop.what not in DOWN or asked.sent_us - stop.start_us >= DAY_US:
+            continue
+        node = history.nodes[asked.node]
+        if not any(row.code == Code.NO_CONNECTION for row in node.rows_of(asked.number)):
+            tally.broken(asked.ended_us, node.name, "the failed request is not listed")
+        elif node.status(asked.ended_us) is Status.REGISTERED:
+            tally.broken(asked.ended_us, node.name, "the node still shows that it is registered")
+        else:
+            tally.passed()
 
 
 @judges("R028")

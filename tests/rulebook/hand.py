@@ -1,0 +1,210 @@
+"""Histories written by hand: what a node asked, what it was told, and what it then was.
+
+A `Story` fills a trace row by row, with the latency of 5 ms each way and the timeout of 30 s. It follows nothing by
+itself: a status, a failure row or a slot changes only where the test writes it down.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fake_fdl_nodes.fleet import NodeSetup
+from harness.rulebook import Judgement, judge
+from harness.scenario import Event, LicenceSpec, Scenario
+from harness.trace import (
+    NEVER,
+    SERVER_HOST,
+    EdgeKind,
+    Exchange,
+    Outcome,
+    SlotChange,
+    Status,
+    Trace,
+    TransitionReason,
+    Verdict,
+)
+from reference_server.protocol import Code, Details, Grant, Kind, signature_of
+from reference_server.readings import LITERAL, Reading
+
+MS = 1_000
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+#: 2026-03-01T00:00:00Z.
+START = 1_772_323_200_000_000
+#: 192.168.100.25, and the licensed range 192.168.100.25 to 192.168.100.40.
+FIRST = 0xC0A86419
+KEY = b"fdl-harness simulated key"
+
+GRANTED, REFUSED_PORT, LOST, ANSWER_LOST = "granted", "port refuses", "lost", "answer lost"
+
+
+class Story:
+    """A history in the making, of the nodes a, b and c unless ``nodes`` says otherwise."""
+
+    def __init__(
+        self,
+        *events: Event,
+        nodes: tuple[NodeSetup, ...] = (),
+        days: int = 4,
+        reading: Reading = LITERAL,
+        **licence: Any,
+    ) -> None:
+        licence.setdefault("ranges", ((FIRST, FIRST + 15),))
+        licence.setdefault("capacity", 3)
+        self.reading = reading
+        self.scenario = Scenario(
+            title="by hand",
+            start_us=START,
+            duration_us=days * DAY,
+            licence=LicenceSpec(**licence),
+            nodes=nodes or tuple(node(name, address=FIRST + k) for k, name in enumerate("abc")),
+            events=events,
+        )
+        self.trace = Trace(tuple(each.name for each in self.scenario.nodes))
+        self._place = {each.name: k for k, each in enumerate(self.scenario.nodes)}
+        self._numbers = [0] * len(self._place)
+        self.edge("server", 0, EdgeKind.STARTED)
+
+    def asks(
+        self,
+        name: str,
+        kind: Kind,
+        at_us: int,
+        told: str | int = GRANTED,
+        *,
+        outcome: Outcome | None = None,
+        address: int | None = None,
+        reported: int | None = None,
+        form: int = 0,
+        details: Details | None = None,
+        signature: str | None = None,
+        boot_us: int | None = None,
+    ) -> int:
+        """Add one request and what became of it, and return its number.
+
+        ``told`` is GRANTED, a code, or how it failed; ``outcome`` is what the node made of it, by default the right
+        thing.
+        """
+        place = self._place[name]
+        setup = self.scenario.nodes[place]
+        self._numbers[place] += 1
+        number = self._numbers[place]
+        source = setup.address if address is None else address
+        lost, answer_lost = told == LOST, told == ANSWER_LOST
+        answered = not lost and not answer_lost
+        verdict = {GRANTED: Verdict.GRANTED, ANSWER_LOST: Verdict.GRANTED, LOST: Verdict.NONE}.get(str(told))
+        if verdict is None:
+            verdict = Verdict.CONNECTION_REFUSED if told == REFUSED_PORT else Verdict.NONE
+        content = signed = server_time_us = NEVER
+        if verdict is Verdict.GRANTED:
+            server_time_us = START + at_us + 5 * MS
+            if kind is not Kind.UNBIND:
+                content, signed = self._grant(setup, number, server_time_us, details, signature)
+        if outcome is None:
+            outcome = Outcome.UNANSWERED
+            if told == GRANTED:
+                outcome = Outcome.POSITIVE
+            elif isinstance(told, int):
+                outcome = Outcome.NEGATIVE
+        self.trace.exchanges.add(
+            *Exchange(
+                node=place,
+                kind=kind,
+                number=number,
+                sent_us=at_us,
+                sent_boot_us=at_us if boot_us is None else boot_us,
+                reported=source if reported is None else reported,
+                source=source,
+                form=form,
+                lost=lost,
+                arrived_us=NEVER if lost else at_us + 5 * MS,
+                verdict=told if isinstance(told, int) else verdict,
+                server_time_us=server_time_us,
+                content=content,
+                signature=signed,
+                answer_lost=answer_lost,
+                delivered_us=at_us + 10 * MS if answered else NEVER,
+                ended_us=at_us + (10 * MS if answered else 30 * SECOND),
+                outcome=outcome,
+            )
+        )
+        return number
+
+    def _grant(
+        self, setup: NodeSetup, number: int, server_time_us: int, details: Details | None, signature: str | None
+    ) -> tuple[int, int]:
+        licence = self.scenario.licence
+        if details is None:
+            details = Details(
+                function_points=licence.function_points,
+                access_domains=licence.domains,
+                access_ports=licence.ports,
+                application_names=licence.applications,
+                expires_us=licence.expires_us,
+            )
+        grant = Grant(
+            number=number,
+            installation=setup.installation,
+            server_time_us=server_time_us,
+            capacity=licence.capacity,
+            details=details,
+            signature="",
+        )
+        self.trace.contents.append((licence.capacity, details))
+        self.trace.signatures.append(signature_of(grant, KEY) if signature is None else signature)
+        return len(self.trace.contents) - 1, len(self.trace.signatures) - 1
+
+    def turns(self, name: str, at_us: int, before: Status, after: Status, reason: TransitionReason) -> None:
+        """Add a change of status, and of access with it."""
+        self.trace.transitions.add(at_us, self._place[name], before, after, reason)
+        opened = after in (Status.REGISTERED, Status.INTERRUPTED)
+        if opened != (before in (Status.REGISTERED, Status.INTERRUPTED)):
+            self.opens(name, at_us, opened)
+
+    def opens(self, name: str, at_us: int, opened: bool) -> None:
+        """Add a change of access alone."""
+        self.trace.access.add(at_us, self._place[name], int(opened))
+
+    def lists(self, name: str, at_us: int, code: int, number: int = NEVER, *, shown: int | None = None) -> None:
+        """Add a failure row, kept in the list to the end."""
+        place = self._place[name]
+        self.trace.failures.add(at_us, place, START + at_us, code, number, code if shown is None else shown)
+        self.trace.final_lists[place] += ((START + at_us, code),)
+
+    def slot(self, name: str, at_us: int, change: SlotChange, live: int) -> None:
+        """Add a change of a slot."""
+        place = self._place[name]
+        self.trace.slots.add(at_us, place, change, self.scenario.nodes[place].address, live)
+
+    def edge(self, host: str, at_us: int, what: EdgeKind, value: int = 0) -> None:
+        """Add what happened to a host."""
+        place = SERVER_HOST if host == "server" else self._place[host]
+        self.trace.edges.add(at_us, place, what, value, 1)
+
+    # What happens in most stories.
+
+    def registers(self, name: str, at_us: int = 0, live: int = 1) -> None:
+        """A register that goes right in every respect."""
+        self.asks(name, Kind.REGISTER, at_us)
+        self.slot(name, at_us + 5 * MS, SlotChange.TAKEN, live)
+        self.turns(name, at_us + 10 * MS, Status.UNREGISTERED, Status.REGISTERED, TransitionReason.GRANTED)
+
+    def misses(self, name: str, at_us: int, told: str = REFUSED_PORT, *, first: bool = False) -> None:
+        """A poll that nobody answers, listed as it should be; the ``first`` one interrupts."""
+        number = self.asks(name, Kind.POLL, at_us, told)
+        ended_us = at_us + (10 * MS if told == REFUSED_PORT else 30 * SECOND)
+        self.lists(name, ended_us, Code.NO_CONNECTION, number)
+        if first:
+            self.turns(name, ended_us, Status.REGISTERED, Status.INTERRUPTED, TransitionReason.UNANSWERED)
+
+    def judged(self, rule: str) -> Judgement:
+        """Return what the rule makes of the story."""
+        return judge(self.scenario, self.reading, self.trace)[rule]
+
+
+def node(name: str, **more: Any) -> NodeSetup:
+    """Return a node that is licensed in every respect unless ``more`` says otherwise."""
+    setup: dict[str, Any] = {"name": name, "address": FIRST, "application": "report1"} | more
+    return NodeSetup(**setup)
