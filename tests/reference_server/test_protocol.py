@@ -1,0 +1,236 @@
+"""The protocol's JSON form: exact both ways, strict, and honest about which mistake it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reference_server.protocol import (
+    FORMAT,
+    Answer,
+    Code,
+    Details,
+    Grant,
+    Poll,
+    ProtocolError,
+    Refusal,
+    Register,
+    Release,
+    Request,
+    Unbind,
+    decode_answer,
+    decode_request,
+    encode_answer,
+    encode_request,
+    format_address,
+    is_signed,
+    parse_address,
+    signature_of,
+)
+
+texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
+ports = st.integers(1, 65535)
+numbers = st.integers(1, (1 << 63) - 1)
+addresses = st.integers(1 << 24, (1 << 32) - 1)
+times = st.integers(-(1 << 62), 1 << 62)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Request:
+    message = draw(st.sampled_from([Register, Poll, Unbind]))
+    return message(
+        number=draw(numbers),
+        installation=draw(texts),
+        address=draw(addresses),
+        application=draw(texts),
+        version=draw(texts),
+        domain=draw(st.none() | texts),
+        port=draw(st.none() | ports),
+        cluster=draw(st.none() | texts),
+    )
+
+
+details = st.builds(
+    Details,
+    function_points=st.lists(texts, max_size=3).map(tuple),
+    access_domains=st.lists(texts, max_size=3).map(tuple),
+    access_ports=st.lists(ports, max_size=3).map(tuple),
+    application_names=st.lists(texts, max_size=3).map(tuple),
+    expires_us=st.none() | times,
+)
+grants = st.builds(
+    Grant,
+    number=numbers,
+    installation=texts,
+    server_time_us=times,
+    capacity=st.integers(1, 10_000),
+    details=details,
+    signature=texts,
+)
+releases = st.builds(Release, number=numbers, installation=texts, server_time_us=times, signature=texts)
+refusals = st.builds(
+    Refusal,
+    number=st.integers(0, 1 << 62),
+    code=st.sampled_from([0, 30006, 99999, *(int(code) for code in Code if code > 0)]),
+    reason=texts,
+)
+
+
+@given(requests())
+def test_a_request_survives_its_json(request_: Request) -> None:
+    assert decode_request(encode_request(request_)) == request_
+
+
+@given(grants | releases | refusals)
+def test_an_answer_survives_its_json(answer: Answer) -> None:
+    assert decode_answer(encode_answer(answer)) == answer
+
+
+@given(addresses)
+def test_an_address_survives_its_text(address: int) -> None:
+    assert parse_address(format_address(address)) == address
+
+
+GOOD = {
+    "format": FORMAT,
+    "kind": "register",
+    "number": 1,
+    "installation": "i",
+    "address": "192.168.100.25",
+    "application": "report1",
+    "version": "FineDataLink",
+    "domain": None,
+    "port": None,
+    "cluster": None,
+}
+
+
+def coded(data: bytes) -> Code:
+    with pytest.raises(ProtocolError) as caught:
+        decode_request(data)
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xfe",
+        b"not JSON",
+        b"[1, 2]",
+        b'"text"',
+        b"null",
+        b'{"a": 1, "a": 2}',
+        b'{"a": {"b": 1, "b": 1}}',
+        b'{"a": NaN}',
+        b'{"a": Infinity}',
+        b'{"a": 1',
+        b"[" * 100_000,
+    ],
+)
+def test_what_is_no_json_object_is_malformed(data: bytes) -> None:
+    assert coded(data) is Code.JSON_PARSER_ERROR
+
+
+@pytest.mark.parametrize("key", GOOD)
+def test_a_missing_field_is_a_bad_parameter(key: str) -> None:
+    body = {name: value for name, value in GOOD.items() if name != key}
+    assert coded(json.dumps(body).encode()) is Code.PARAM_INPUT_ERROR
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("format", "fdl-harness-simulated/2"),
+        ("kind", "REGISTER"),
+        ("kind", ["register"]),
+        ("number", "1"),
+        ("number", True),
+        ("number", 1.0),
+        ("number", 0),
+        ("number", 1 << 63),
+        ("installation", ""),
+        ("installation", None),
+        ("installation", "x" * 256),
+        ("installation", "\ud800"),
+        ("application", 7),
+        ("port", 0),
+        ("port", 65536),
+        ("port", "8068"),
+        ("domain", ""),
+        ("address", 3232261145),
+        ("address", "192.168.100.025"),
+        ("address", "010.0.0.1"),
+        ("address", "0.255.255.255"),
+        ("address", "192.168.100.256"),
+        ("address", "192.168.100"),
+        ("address", "fe80::1"),
+        ("address", "192.168.100.25/32"),
+        ("surprise", 1),
+    ],
+)
+def test_a_wrong_field_is_a_bad_parameter(key: str, value: Any) -> None:
+    assert coded(json.dumps(GOOD | {key: value}).encode()) is Code.PARAM_INPUT_ERROR
+
+
+def test_the_good_request_is_good() -> None:
+    assert decode_request(json.dumps(GOOD).encode()) == Register(
+        number=1, installation="i", address=0xC0A86419, application="report1"
+    )
+
+
+def test_an_ipv4_mapped_address_is_the_ipv4_address() -> None:
+    assert parse_address("::ffff:192.168.100.25") == parse_address("192.168.100.25") == 0xC0A86419
+
+
+@given(st.binary(max_size=200) | st.text().map(str.encode))
+def test_no_bytes_whatsoever_raise_anything_else(data: bytes) -> None:
+    for decode in (decode_request, decode_answer):
+        try:
+            decode(data)
+        except ProtocolError as error:
+            assert error.code in (Code.JSON_PARSER_ERROR, Code.PARAM_INPUT_ERROR)
+
+
+@pytest.mark.parametrize("number", [None, 0, 30006, 1, -1, 99999])
+def test_a_code_outside_the_table_is_shown_as_the_generic_text(number: int | None) -> None:
+    # R107, and R120: there is no 30006. -1 stands for no connection here, which no server can answer with.
+    assert Code.shown_for(number) is Code.INCORRECT_LICENSE_FORMAT
+
+
+def test_the_table_has_the_documented_codes_and_names() -> None:
+    # Ten coded rows in the table "Failure Reason".
+    assert {int(code): code.shown_name for code in Code if code > 0} == {
+        10000: "JSON_PARSER_ERROR",
+        10001: "PARAM_INPUT_ERROR",
+        20000: "DO_NOT_NEED_DEACTIVATE",
+        30000: "LICENSE_EXPIRED",
+        30001: "REPORT_VERSION_ERROR",
+        30002: "ACCOUNT_STATUS_ERROR",
+        30003: "LICENSE_IP_ERROR",
+        30004: "LICENSE_DOMAIN_ERROR",
+        30005: "LICENSE_APPNAME_ERROR",
+        30007: "REGISTER_OUT_OF_LIMIT",
+    }
+    assert Code.NO_CONNECTION.label == Code.NO_CONNECTION.shown_name == "/"
+    assert Code.INCORRECT_LICENSE_FORMAT.shown_name == "Incorrect License Format"
+
+
+@given(grants, st.sampled_from(["number", "installation", "server_time_us", "capacity", "details"]))
+def test_a_signature_notices_any_change(grant: Grant, field: str) -> None:
+    signed = replace(grant, signature=signature_of(grant, b"key"))
+    assert is_signed(signed, b"key")
+    assert not is_signed(signed, b"other key")
+    value = getattr(signed, field)
+    if isinstance(value, int):
+        changed: Any = value + 1
+    elif isinstance(value, str):
+        changed = value + "x"
+    else:
+        changed = replace(value, application_names=(*value.application_names, "another"))
+    assert not is_signed(replace(signed, **{field: changed}), b"key")
