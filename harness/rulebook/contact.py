@@ -17,6 +17,7 @@ from reference_server.protocol import Code, Kind
 __all__: list[str] = []
 
 _GONE = (SlotChange.VOID, SlotChange.DROPPED, SlotChange.FREED)
+_BACK = (SlotChange.TAKEN, SlotChange.RESTORED)
 _BY_TIME = (SlotChange.VOID, SlotChange.RESTORED, SlotChange.DROPPED)
 
 
@@ -111,7 +112,7 @@ def _note_overlaps(history: History, tally: Tally) -> None:
         if slot.change not in _GONE or not node.open(slot.at_us):
             continue
         ends = [access.at_us for access in node.access if access.at_us > slot.at_us and not access.opened]
-        ends += [each.at_us for each in node.slots if each.at_us > slot.at_us and each.change == SlotChange.TAKEN]
+        ends += [each.at_us for each in node.slots if each.at_us > slot.at_us and each.change in _BACK]
         length_us = min([*ends, history.end_us]) - slot.at_us
         if length_us:
             cause = (
@@ -167,22 +168,17 @@ def every_failure_is_listed(history: History, tally: Tally) -> None:
     Nothing else adds a row.
     """
     for node, law in zip(history.nodes, history.once(NodeLaws).of, strict=True):
-        expected = Counter((row.at_us, int(row.code), row.number) for row in law.rows)
-        recorded = Counter((row.at_us, row.code, row.number) for row in node.failures)
+        expected = Counter((row.at_us, int(row.code), row.number, row.wall_us) for row in law.rows)
+        recorded = Counter((row.at_us, row.code, row.number, row.wall_us) for row in node.failures)
         tally.passed((expected & recorded).total())
-        for at_us, code, _ in sorted((expected - recorded).elements()):
-            tally.broken(at_us, node.name, f"a row {Code(code).label or Code(code).shown_name} is missing")
-        for at_us, code, _ in sorted((recorded - expected).elements()):
-            tally.broken(at_us, node.name, f"a row {Code(code).label or Code(code).shown_name} has no reason")
-        for row in node.failures:
-            # A timer that fires late within its tick is dated as if at its due instant: drift may set them apart.
-            off_us = abs(row.wall_us - history.clocks.wall_us(node.name, row.at_us))
-            before_us = abs(row.wall_us - history.clocks.wall_us(node.name, row.at_us, before_steps=True))
-            tolerance_us = history.clocks.boot_us(node.name, row.at_us) - history.clocks.boot_us(
-                node.name, row.at_us - 1
-            )
-            if min(off_us, before_us) > (tolerance_us if history.clocks.drifts(node.name) else 0):
-                tally.broken(row.at_us, node.name, f"the row's time is {off_us} us off the node's wall clock")
+        for at_us, code, _, wall_us in sorted((expected - recorded).elements()):
+            tally.broken(at_us, node.name, f"a row {_shown(code)} is missing, or not dated {wall_us} us")
+        for at_us, code, _, wall_us in sorted((recorded - expected).elements()):
+            tally.broken(at_us, node.name, f"a row {_shown(code)}, dated {wall_us} us, has no reason")
+
+
+def _shown(code: int) -> str:
+    return Code(code).label or Code(code).shown_name
 
 
 @judges("R037")

@@ -35,7 +35,6 @@ SIMULATED_KEY = b"fdl-harness simulated key"
 STRIKES = 12
 HOLDING = (Status.REGISTERED, Status.INTERRUPTED, Status.REJECTED)
 OPEN = (Status.REGISTERED, Status.INTERRUPTED)
-ENDED = (Outcome.POSITIVE, Outcome.NEGATIVE, Outcome.UNANSWERED)
 
 # The parts of an instant, in the law's order.
 _EDGE, _ASKED, _ANSWERED, _TIMEOUT, _EXPIRY, _POLL, _DEADLINE = range(7)
@@ -50,11 +49,15 @@ class ExpectedTransition(NamedTuple):
 
 
 class ExpectedRow(NamedTuple):
-    """A failure row that had to be added; ``number`` is `NEVER` where no attempt ended."""
+    """A failure row that had to be added; ``number`` is `NEVER` where no attempt ended.
+
+    ``wall_us`` is its date: the node's wall clock, at the due instant of a timer that added the row.
+    """
 
     at_us: int
     code: int
     number: int
+    wall_us: int
 
 
 class PollFinding(NamedTuple):
@@ -141,10 +144,10 @@ class NodeLaw:
                 self._edge(what)
             elif isinstance(what, Beat):
                 self._beat(what)
-            elif moment.part in (_ASKED, _POLL):
-                self._sent(what, moment)
+            elif moment.part == _ANSWERED:
+                self._answered(what)
             else:
-                self._ended(what)
+                self._sent(what, moment)
         self._pass_time((self._history.end_us + 1, 0, _EDGE))
 
     def _moments(self) -> Iterator[_Moment]:
@@ -153,12 +156,10 @@ class NodeLaw:
         for _, exchange in self._node.exchanges:
             part = _POLL if exchange.kind == Kind.POLL else _ASKED
             moments.append(_Moment(exchange.sent_us, 0, part, exchange))
-            if exchange.outcome in ENDED:
-                answered = exchange.delivered_us == exchange.ended_us
+            if exchange.delivered_us != NEVER:
                 # Without latency a poll is answered at the instant of its sending, but after its other timers.
-                round_ = int(part == _POLL and exchange.ended_us == exchange.sent_us)
-                end = _ANSWERED if answered else _TIMEOUT
-                moments.append(_Moment(exchange.ended_us, round_, end, exchange))
+                round_ = int(part == _POLL and exchange.delivered_us == exchange.sent_us)
+                moments.append(_Moment(exchange.delivered_us, round_, _ANSWERED, exchange))
         # A stable sort keeps what one instant's part holds in the order in which it happened.
         yield from sorted(moments, key=lambda moment: moment[:3])
 
@@ -168,36 +169,50 @@ class NodeLaw:
             timers = [timer for timer in self._timers() if (timer[0], 0, timer[1]) < until]
             if not timers:
                 return
-            at_us, which = min(timers)
+            at_us, which, due_us = min(timers)
             self._status = self._resynchronized(at_us)
-            if which == _EXPIRY:
-                self._expire(at_us)
+            # A timer is handled as if at its due instant, unless the node was away when it came.
+            on_time = self._clocks.true_us(self._name, due_us) == at_us
+            boot_us = due_us if on_time else self._clocks.boot_us(self._name, at_us)
+            if which == _TIMEOUT:
+                assert self._outstanding is not None
+                self._ended(self._outstanding, Outcome.UNANSWERED, at_us, boot_us)
+            elif which == _EXPIRY:
+                self._expire(at_us, self._wall(at_us, boot_us))
             elif which == _POLL:
                 self.polls_tested += 1
                 self.poll_findings.append(PollFinding(at_us, "a poll that was due was not sent"))
                 self._due_us = None
             else:
-                self._lapse(at_us)
+                self._lapse(at_us, self._wall(at_us, boot_us))
 
     def _resynchronized(self, at_us: int) -> Status:
         """Return the status in which an instant finds the node: what it really was, unless it changed just now."""
         changed_now = bool(self.transitions) and self.transitions[-1].at_us == at_us
         return self._status if changed_now else self._node.status_before(at_us)
 
-    def _timers(self) -> Iterator[tuple[int, int]]:
+    def _timers(self) -> Iterator[tuple[int, int, int]]:
+        """Yield what the node waits for: (true instant, part of it, due instant on the boot-time clock)."""
         if not self._awake:
             return
+        if self._outstanding is not None:
+            yield self._timer(self._outstanding.sent_boot_us + self._history.scenario.network.timeout_us, _TIMEOUT)
         if self._expires_us is not None and self._status in OPEN:
-            yield self._true(self._expires_us), _EXPIRY
+            yield self._timer(self._expires_us, _EXPIRY)
         deadline_us = self._deadline_us
         if self._due_us is not None and self._polls and (deadline_us is None or self._due_us <= deadline_us):
-            yield self._true(self._due_us), _POLL
+            yield self._timer(self._due_us, _POLL)
         if deadline_us is not None and not self._in_time(deadline_us):
-            yield self._true(deadline_us), _DEADLINE
+            yield self._timer(deadline_us, _DEADLINE)
 
-    def _true(self, boot_us: int) -> int:
-        """Return when a timer of the node fires; not before the program was there to wait for it."""
-        return max(self._awake_since_us, self._clocks.true_us(self._name, boot_us))
+    def _timer(self, due_us: int, part: int) -> tuple[int, int, int]:
+        # It does not fire before the program is there to wait for it.
+        return max(self._awake_since_us, self._clocks.true_us(self._name, due_us)), part, due_us
+
+    def _wall(self, at_us: int, boot_us: int, *, before_steps: bool = False) -> int:
+        """Return the wall clock's date of what happens at ``at_us`` and is handled as at ``boot_us``."""
+        clocks, name = self._clocks, self._name
+        return clocks.wall_us(name, at_us, before_steps=before_steps) - clocks.boot_us(name, at_us) + boot_us
 
     # The state.
 
@@ -231,9 +246,10 @@ class NodeLaw:
             self._awake = True
             self._awake_since_us = edge.at_us
             boot_us = self._clocks.boot_us(self._name, edge.at_us)
-            self._lapse_if_past(edge.at_us, boot_us)
+            wall_us = self._wall(edge.at_us, boot_us, before_steps=True)
+            self._lapse_if_past(edge.at_us, boot_us, wall_us)
             if self._status in OPEN and self._expires_us is not None and boot_us >= self._expires_us:
-                self._expire(edge.at_us)
+                self._expire(edge.at_us, wall_us)
             if kind is EdgeKind.STARTED:
                 self._due_us = boot_us
             elif self._due_us is not None:
@@ -245,7 +261,8 @@ class NodeLaw:
             self._judge_poll(asked.sent_boot_us, moment.at_us)
         if asked.kind != Kind.UNBIND:
             self._due_us = asked.sent_boot_us + PERIOD_US
-        self._lapse_if_past(moment.at_us, asked.sent_boot_us)
+        wall_us = self._wall(moment.at_us, asked.sent_boot_us)
+        self._lapse_if_past(moment.at_us, asked.sent_boot_us, wall_us)
 
     def _judge_poll(self, sent_boot_us: int, at_us: int) -> None:
         self.polls_tested += 1
@@ -277,10 +294,24 @@ class NodeLaw:
         arrived_us = beat.last_sent_us + self._history.scenario.network.latency_us
         return self._history.once(Ledger).date_at(arrived_us)
 
-    def _ended(self, asked: Exchange) -> None:
+    def _answered(self, asked: Exchange) -> None:
+        """What came back for a request; too late, or for a request that was superseded, it changes nothing."""
+        if asked is not self._outstanding or not self._awake:
+            return
+        at_us = asked.delivered_us
+        if asked.verdict == Verdict.CONNECTION_REFUSED:
+            outcome = Outcome.UNANSWERED
+        elif asked.outcome in (Outcome.POSITIVE, Outcome.NEGATIVE):
+            outcome = Outcome(asked.outcome)  # Whether the node decided right is for R006 to say.
+        else:
+            granted = asked.verdict == Verdict.GRANTED and validation(self._history, asked) is None
+            outcome = Outcome.POSITIVE if granted else Outcome.NEGATIVE
+        self._ended(asked, outcome, at_us, self._clocks.boot_us(self._name, at_us))
+
+    def _ended(self, asked: Exchange, outcome: Outcome, at_us: int, boot_us: int) -> None:
+        """A request ended at ``at_us``, handled as at ``boot_us`` on the node's boot-time clock."""
         self._outstanding = None
-        at_us = asked.ended_us
-        if asked.outcome == Outcome.POSITIVE:
+        if outcome is Outcome.POSITIVE:
             self._strikes = 0
             if asked.kind == Kind.UNBIND:
                 self._contact_us = self._due_us = self._expires_us = None
@@ -294,12 +325,13 @@ class NodeLaw:
                     self._expires_us = asked.sent_boot_us + expires_us - asked.server_time_us
             self._become(at_us, Status.REGISTERED, TransitionReason.GRANTED)
             return
-        unanswered = asked.outcome == Outcome.UNANSWERED
-        self.rows.append(ExpectedRow(at_us, self._code(asked), asked.number))
+        unanswered = outcome is Outcome.UNANSWERED
+        code = Code.NO_CONNECTION if unanswered else self._code(asked)
+        self.rows.append(ExpectedRow(at_us, code, asked.number, self._wall(at_us, boot_us)))
         if asked.kind == Kind.UNBIND or self._status not in HOLDING:
             return
         self._strikes += 1
-        if self._lapses(asked):
+        if self._lapses(asked, boot_us):
             self._become(at_us, Status.LAPSED, TransitionReason.SILENCE)
         elif not unanswered:
             self._become(at_us, self._negative, TransitionReason.REFUSED)
@@ -307,41 +339,38 @@ class NodeLaw:
             self._become(at_us, Status.INTERRUPTED, TransitionReason.UNANSWERED)
 
     def _code(self, asked: Exchange) -> int:
-        """Return the code of the row that the failed request had to add."""
-        if asked.outcome == Outcome.UNANSWERED:
-            return Code.NO_CONNECTION
+        """Return the code of the row that a negative answer had to add."""
         if asked.verdict == Verdict.GRANTED:
             found = validation(self._history, asked)
             return Code.INCORRECT_LICENSE_FORMAT if found is None else found
         return Code.shown_for(asked.verdict)
 
-    def _lapses(self, asked: Exchange) -> bool:
+    def _lapses(self, asked: Exchange, boot_us: int) -> bool:
         if self._reading.lapse_by_count:
             return self._strikes >= STRIKES
         if self._contact_us is None:
             return False
         if self._reading.lapse_needs_later_miss:
             return asked.sent_boot_us > self._contact_us + DAY_US
-        # A timeout is reckoned as if at its due instant, which the boot-time clock shows by then.
-        return self._clocks.boot_us(self._name, asked.ended_us) >= self._contact_us + DAY_US
+        return boot_us >= self._contact_us + DAY_US
 
     @property
     def _negative(self) -> Status:
         return Status.INTERRUPTED if self._reading.refusal_is_silence else Status.REJECTED
 
-    def _lapse_if_past(self, at_us: int, boot_us: int) -> None:
+    def _lapse_if_past(self, at_us: int, boot_us: int, wall_us: int) -> None:
         deadline_us = self._deadline_us
         if deadline_us is not None and boot_us > deadline_us and not self._in_time(deadline_us):
-            self._lapse(at_us)
+            self._lapse(at_us, wall_us)
 
-    def _lapse(self, at_us: int) -> None:
-        self.rows.append(ExpectedRow(at_us, Code.NO_CONNECTION, NEVER))
+    def _lapse(self, at_us: int, wall_us: int) -> None:
+        self.rows.append(ExpectedRow(at_us, Code.NO_CONNECTION, NEVER, wall_us))
         self._become(at_us, Status.LAPSED, TransitionReason.SILENCE)
         self._contact_us = None
 
-    def _expire(self, at_us: int) -> None:
+    def _expire(self, at_us: int, wall_us: int) -> None:
         self._expires_us = None
-        self.rows.append(ExpectedRow(at_us, Code.LICENSE_EXPIRED, NEVER))
+        self.rows.append(ExpectedRow(at_us, Code.LICENSE_EXPIRED, NEVER, wall_us))
         self._become(at_us, self._negative, TransitionReason.EXPIRED)
 
     def _become(self, at_us: int, status: Status, reason: TransitionReason) -> None:

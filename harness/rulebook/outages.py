@@ -24,14 +24,14 @@ def _stops(history: History) -> Iterator[Downtime]:
 def _long_stops(history: History) -> Iterator[tuple[Downtime, int]]:
     """Yield the ended stops that lose every registration, by the reading's limit, with the instant of the return.
 
-    A wall clock that was set while the program was down changes what the start makes of the slots, so such a stop
-    proves nothing.
+    A wall clock that was set since the last request that a slot may still live from changes what the start makes of
+    it, so such a stop proves nothing.
     """
     limit_us = DAY_US + (PERIOD_US if history.reading.lapse_needs_later_miss else 0)
     for stop in _stops(history):
         if stop.end_us is None or history.clocks.drifts(SERVER):
             continue
-        stepped = any(stop.start_us <= at_us <= stop.end_us for at_us, _ in history.clocks.steps(SERVER))
+        stepped = any(stop.start_us - limit_us <= at_us <= stop.end_us for at_us, _ in history.clocks.steps(SERVER))
         if stop.end_us - stop.start_us > limit_us and not stepped:
             yield stop, stop.end_us
 
@@ -106,7 +106,8 @@ def _judge_recovery(history: History, tally: Tally, node: NodeView, back_us: int
     if not earlier or earlier[-1].ended_us == NEVER or earlier[-1].ended_us > back_us:
         return
     due_boot_us = earlier[-1].sent_boot_us + PERIOD_US
-    due_us = history.clocks.true_us(node.name, due_boot_us)
+    # A poll that fell due while the node was suspended is sent on its resumption, which may be this very instant.
+    due_us = max(back_us, history.clocks.true_us(node.name, due_boot_us))
     contact_us = _contact(node, back_us)
     if contact_us is None or due_boot_us > contact_us + DAY_US or due_us > history.end_us:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -191,10 +192,8 @@ def test_an_ipv4_mapped_address_is_the_ipv4_address() -> None:
 @given(st.binary(max_size=200) | st.text().map(str.encode))
 def test_no_bytes_whatsoever_raise_anything_else(data: bytes) -> None:
     for decode in (decode_request, decode_answer):
-        try:
+        with suppress(ProtocolError):
             decode(data)
-        except ProtocolError as error:
-            assert error.code in (Code.JSON_PARSER_ERROR, Code.PARAM_INPUT_ERROR)
 
 
 @pytest.mark.parametrize("number", [None, 0, 30006, 1, -1, 99999])

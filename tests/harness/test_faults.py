@@ -1,0 +1,178 @@
+"""The plan: ends, ties, edges, and what is wrong with a timeline."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from fake_fdl_nodes.fleet import fleet
+from harness.faults import Phase, plan, timeline_problems
+from harness.network import Way
+from harness.scenario import Event, LicenceSpec, Scenario, Verb
+
+NODES = fleet("n", address=0x0A000001, application="r", count=3)
+
+
+def scenario(*events: Event) -> Scenario:
+    numbered = tuple(replace(event, index=index, line=10 * (index + 1)) for index, event in enumerate(events))
+    return Scenario(
+        title="faults",
+        start_us=0,
+        duration_us=1000,
+        licence=LicenceSpec(ranges=()),
+        nodes=NODES,
+        events=numbered,
+    )
+
+
+def event(at_us: int, verb: Verb, *nodes: str, **more: Any) -> Event:
+    return Event(index=0, at_us=at_us, verb=verb, nodes=nodes, **more)
+
+
+def test_an_instants_order_is_ends_starts_actions_and_the_fleet_before_the_events() -> None:
+    happenings = plan(
+        scenario(
+            event(0, Verb.NODE_REGISTER, "n-1"),
+            event(0, Verb.SERVER_STOP, until_us=5),
+            event(5, Verb.NODE_CRASH, "n-2"),
+            event(5, Verb.NODE_UNBIND, "n-1"),
+            event(0, Verb.NODE_SUSPEND, "n-3", until_us=5),
+        )
+    ).happenings
+    assert [(h.at_us, h.phase, h.verb) for h in happenings] == [
+        (0, Phase.START, Verb.SERVER_STOP),
+        (0, Phase.START, Verb.NODE_SUSPEND),
+        (0, Phase.ACTION, Verb.NODE_REGISTER),  # the three of the fleet
+        (0, Phase.ACTION, Verb.NODE_REGISTER),
+        (0, Phase.ACTION, Verb.NODE_REGISTER),
+        (0, Phase.ACTION, Verb.NODE_REGISTER),  # that of the event
+        (5, Phase.END, Verb.SERVER_START),
+        (5, Phase.END, Verb.NODE_RESUME),
+        (5, Phase.START, Verb.NODE_CRASH),
+        (5, Phase.ACTION, Verb.NODE_UNBIND),
+    ]
+    assert [h.event is None for h in happenings if h.verb is Verb.NODE_REGISTER] == [True, True, True, False]
+
+
+def test_a_heal_lifts_what_matches_its_node_and_direction() -> None:
+    network = plan(
+        scenario(
+            event(10, Verb.NETWORK_CUT, "n-1", "n-2"),
+            event(20, Verb.NETWORK_HEAL, "n-1", direction="requests"),
+        )
+    ).network
+    assert [network.loses(0, Way.UP, t) for t in (19, 20)] == [True, False]
+    assert network.loses(0, Way.DOWN, 20)
+    assert network.loses(1, Way.UP, 20)
+
+
+def test_a_cut_ends_at_the_earlier_of_its_end_and_a_heal() -> None:
+    network = plan(
+        scenario(
+            event(10, Verb.NETWORK_CUT, "n-1", until_us=30),
+            event(40, Verb.NETWORK_HEAL, "n-1"),
+            event(35, Verb.NETWORK_CUT, "n-1"),
+        )
+    ).network
+    assert [network.loses(0, Way.UP, t) for t in (29, 30, 35, 39, 40)] == [True, False, True, True, False]
+
+
+def test_edges_concern_the_nodes_that_they_name_and_the_server_everybody() -> None:
+    made = plan(
+        scenario(
+            event(10, Verb.NETWORK_CUT, "n-1", until_us=30),
+            event(20, Verb.SERVER_STOP, until_us=40),
+            event(50, Verb.CLOCK_STEP, host="n-2", by_us=1),
+            event(60, Verb.CLOCK_STEP, host="server", by_us=1),
+        )
+    )
+
+    def edges(node: int) -> list[int]:
+        found, at_us = [], 0
+        while (edge := made.edge_after(node, at_us)) is not None:
+            found.append(edge)
+            at_us = edge
+        return found
+
+    assert edges(0) == [10, 20, 30, 40, 60]
+    assert edges(1) == [20, 40, 50, 60]
+    assert edges(2) == [20, 40, 60]
+
+
+def test_the_registration_of_a_fleet_is_an_edge_for_a_node_that_was_registered_before() -> None:
+    late = replace(NODES[0], register_us=500)
+    made = plan(replace(scenario(event(10, Verb.NODE_REGISTER, "n-1")), nodes=(late, *NODES[1:])))
+    assert made.edge_after(0, 10) == 500
+
+
+def test_a_drift_ends_with_its_time_or_gives_way_to_the_next() -> None:
+    ppm = Fraction(1_000_000)
+    clock = plan(
+        scenario(
+            event(10, Verb.CLOCK_DRIFT, host="n-1", ppm=ppm, until_us=20),
+            event(20, Verb.CLOCK_DRIFT, host="n-1", ppm=ppm),
+        )
+    ).node_clocks[0]
+    # 10, then twice as fast without a break.
+    assert clock.boot_us(30) == 50
+
+
+@pytest.mark.parametrize(
+    ("events", "blamed", "found"),
+    [
+        ([event(10, Verb.SERVER_STOP), event(20, Verb.SERVER_CRASH)], 1, "server is already down"),
+        ([event(20, Verb.SERVER_CRASH), event(10, Verb.SERVER_STOP)], 0, "server is already down"),
+        ([event(10, Verb.SERVER_STOP, until_us=21), event(20, Verb.SERVER_SUSPEND)], 1, "already down"),
+        ([event(10, Verb.SERVER_DESTROY), event(20, Verb.SERVER_STOP)], 1, "already down"),
+        ([event(10, Verb.NODE_STOP, "n-1", "n-2"), event(20, Verb.NODE_CRASH, "n-2")], 1, "n-2 is already down"),
+        ([event(10, Verb.SERVER_START)], 0, "nothing to undo"),
+        ([event(10, Verb.SERVER_STOP), event(10, Verb.SERVER_START)], 1, "nothing to undo"),
+        ([event(10, Verb.SERVER_STOP, until_us=20), event(30, Verb.SERVER_START)], 1, "nothing to undo"),
+        ([event(10, Verb.SERVER_STOP), event(30, Verb.SERVER_RESUME)], 1, "nothing to undo"),
+        ([event(10, Verb.NODE_STOP, "n-1"), event(30, Verb.NODE_START, "n-2")], 1, "nothing to undo"),
+        ([event(10, Verb.NETWORK_HEAL, "n-1")], 0, "nothing to undo"),
+        (
+            [
+                event(10, Verb.NETWORK_CUT, "n-1", direction="answers"),
+                event(20, Verb.NETWORK_HEAL, "n-1", direction="requests"),
+            ],
+            1,
+            "nothing to undo",
+        ),
+        ([event(10, Verb.LICENCE_RESUME)], 0, "nothing to undo"),
+        (
+            [event(10, Verb.CLOCK_DRIFT, host="n-1", until_us=30), event(20, Verb.CLOCK_DRIFT, host="n-1")],
+            1,
+            "while that of line 10 is in force",
+        ),
+        (
+            [event(10, Verb.CLOCK_STEP, host="n-1"), event(10, Verb.CLOCK_STEP, host="n-1")],
+            1,
+            "while that of line 10 is in force",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_timeline(events: list[Event], blamed: int, found: str) -> None:
+    (problem,) = timeline_problems(scenario(*events))
+    assert problem.event.index == blamed
+    assert found in problem.found
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [event(10, Verb.SERVER_STOP, until_us=20), event(20, Verb.SERVER_CRASH)],
+        [event(10, Verb.SERVER_STOP), event(20, Verb.SERVER_START), event(30, Verb.SERVER_STOP)],
+        [event(10, Verb.SERVER_STOP), event(20, Verb.SERVER_DESTROY), event(30, Verb.SERVER_START)],
+        [event(10, Verb.NODE_STOP, "n-1"), event(10, Verb.NODE_STOP, "n-2"), event(20, Verb.NODE_START, "n-1", "n-2")],
+        [event(10, Verb.NODE_STOP, "n-1", only="lapsed"), event(20, Verb.NODE_STOP, "n-1")],
+        [event(10, Verb.NETWORK_CUT, "n-1"), event(15, Verb.NETWORK_CUT, "n-1"), event(20, Verb.NETWORK_HEAL, "n-1")],
+        [event(10, Verb.CLOCK_DRIFT, host="n-1"), event(20, Verb.CLOCK_DRIFT, host="n-1")],
+        [event(10, Verb.CLOCK_STEP, host="n-1"), event(10, Verb.CLOCK_STEP, host="n-2")],
+    ],
+)
+def test_what_is_right_with_a_timeline(events: list[Event]) -> None:
+    assert timeline_problems(scenario(*events)) == []

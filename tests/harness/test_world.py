@@ -1,0 +1,252 @@
+"""The world: the order of ties within one instant, what becomes of packets, and what events do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from fake_fdl_nodes.fleet import NodeSetup
+from harness.scenario import Event, LicenceSpec, NetworkSpec, Scenario, Verb
+from harness.trace import NEVER, EdgeKind, Exchange, Outcome, SlotChange, Status, Trace, Verdict
+from harness.world import run
+from reference_server.readings import READINGS
+from tests.rulebook.hand import DAY, FIRST, HOUR, MINUTE, MS, SECOND, START, node
+
+LATENCY = 5 * MS
+
+
+def event(at_us: int, verb: Verb, *nodes: str, lasts_us: int | None = None, **more: Any) -> Event:
+    until_us = None if lasts_us is None else at_us + lasts_us
+    return Event(index=0, at_us=at_us, verb=verb, until_us=until_us, nodes=nodes, **more)
+
+
+def play(
+    *events: Event,
+    nodes: tuple[NodeSetup, ...] = (),
+    duration_us: int = 6 * HOUR,
+    latency_us: int = LATENCY,
+    timeout_us: int = 30 * SECOND,
+    reading: str = "literal",
+    capacity: int = 9,
+    **licence: Any,
+) -> Trace:
+    """Run one world, every poll simulated; without ``nodes`` there is `a`, registered at 0."""
+    scenario = Scenario(
+        title="a world",
+        start_us=START,
+        duration_us=duration_us,
+        licence=LicenceSpec(capacity=capacity, ranges=((FIRST, FIRST + 99),), **licence),
+        network=NetworkSpec(latency_us=latency_us, timeout_us=timeout_us),
+        nodes=nodes or (node("a"),),
+        events=tuple(replace(each, index=index) for index, each in enumerate(events)),
+    )
+    return run(scenario, READINGS[reading], every_poll=True)
+
+
+def exchanges(trace: Trace, place: int = 0) -> list[Exchange]:
+    return [each for each in trace.exchanges if each.node == place]
+
+
+def turns(trace: Trace, place: int = 0) -> list[tuple[int, Status]]:
+    return [(change.at_us, Status(change.after)) for change in trace.transitions if change.node == place]
+
+
+# Ties at one instant.
+
+
+def test_arrivals_go_by_file_order_whatever_was_scheduled_first() -> None:
+    # Two slots, three nodes at one instant; the last in the file registers by an event that comes first in it.
+    nodes = (node("a", register_us=HOUR), node("b", address=FIRST + 1, register_us=HOUR), node("c", address=FIRST + 2))
+    late = replace(nodes[2], register_us=None)
+    trace = play(event(HOUR, Verb.NODE_REGISTER, "c"), nodes=(nodes[0], nodes[1], late), capacity=2)
+    assert [each.verdict for each in trace.exchanges if each.kind == 0] == [Verdict.GRANTED, Verdict.GRANTED, 30007]
+
+
+def test_a_later_sending_arrives_later_though_its_node_comes_first_in_the_file() -> None:
+    # b sends a microsecond before a; with one slot left b gets it.
+    nodes = (node("a", register_us=MINUTE + 1), node("b", address=FIRST + 1, register_us=MINUTE))
+    trace = play(nodes=nodes, capacity=1)
+    assert turns(trace, 0) == []
+    assert turns(trace, 1) == [(MINUTE + 10 * MS, Status.REGISTERED)]
+
+
+def test_a_stop_holds_from_its_start_up_to_its_end() -> None:
+    # The register arrives at 5 ms: exactly at the start of the stop it is refused, exactly at its end it is served.
+    assert exchanges(play(event(LATENCY, Verb.SERVER_STOP)))[0].verdict == Verdict.CONNECTION_REFUSED
+    assert exchanges(play(event(0, Verb.SERVER_STOP, lasts_us=LATENCY)))[0].verdict == Verdict.GRANTED
+
+
+def test_a_cut_holds_for_a_packet_sent_at_its_start_and_not_at_its_end() -> None:
+    assert exchanges(play(event(0, Verb.NETWORK_CUT, "a")))[0].lost
+    later = (node("a", register_us=MINUTE),)
+    assert not exchanges(play(event(0, Verb.NETWORK_CUT, "a", lasts_us=MINUTE), nodes=later))[0].lost
+
+
+def test_a_start_and_a_register_at_one_instant_the_start_comes_first() -> None:
+    trace = play(
+        event(HOUR, Verb.NODE_STOP, "a", lasts_us=HOUR),
+        event(2 * HOUR, Verb.NODE_REGISTER, "a"),
+        duration_us=2 * HOUR + MINUTE,
+    )
+    # The register is sent, and puts off the poll of the start, which is due at the same instant, by two hours.
+    assert [each.kind for each in exchanges(trace)] == [0, 0]
+
+
+def test_without_latency_a_round_is_done_before_the_next_begins() -> None:
+    # At 2 h the poll is sent after all that the instant held so far; its answer comes in the next round of it.
+    trace = play(latency_us=0, duration_us=2 * HOUR)
+    assert [(e.sent_us, e.arrived_us, e.ended_us) for e in exchanges(trace)] == [(0, 0, 0), (2 * HOUR,) * 3]
+    assert trace.final_lists == [()]
+
+
+def test_an_answer_at_exactly_the_timeout_is_in_time() -> None:
+    assert turns(play(timeout_us=10 * MS)) == [(10 * MS, Status.REGISTERED)]
+    trace = play(timeout_us=10 * MS - 1, duration_us=HOUR)
+    assert turns(trace) == []
+    assert exchanges(trace)[0].outcome == Outcome.UNANSWERED
+    # The server did what it did.
+    assert [slot.change for slot in trace.slots] == [SlotChange.TAKEN]
+
+
+def test_what_falls_on_the_last_instant_still_happens() -> None:
+    assert turns(play(duration_us=10 * MS)) == [(10 * MS, Status.REGISTERED)]
+    assert turns(play(duration_us=10 * MS - 1)) == []
+
+
+# Packets.
+
+
+def test_a_request_in_flight_over_a_restart_is_served() -> None:
+    trace = play(event(MS, Verb.SERVER_STOP, lasts_us=2 * MS))
+    assert exchanges(trace)[0].verdict == Verdict.GRANTED
+
+
+def test_an_answer_once_sent_is_not_recalled_by_a_stop() -> None:
+    assert turns(play(event(LATENCY + 1, Verb.SERVER_CRASH)))[0] == (10 * MS, Status.REGISTERED)
+
+
+def test_a_refused_connection_is_known_one_round_trip_after_sending() -> None:
+    trace = play(event(0, Verb.SERVER_STOP), duration_us=HOUR)
+    assert [(row.at_us, row.code) for row in trace.failures] == [(10 * MS, -1)]
+
+
+def test_a_cut_of_answers_loses_the_refusal_of_a_connection_too() -> None:
+    trace = play(event(0, Verb.SERVER_STOP), event(0, Verb.NETWORK_CUT, "a", direction="answers"), duration_us=HOUR)
+    assert [(row.at_us, row.code) for row in trace.failures] == [(30 * SECOND, -1)]
+
+
+def test_what_arrives_at_a_suspended_server_is_lost() -> None:
+    trace = play(event(0, Verb.SERVER_SUSPEND, lasts_us=10 * SECOND), duration_us=HOUR)
+    (asked,) = exchanges(trace)
+    assert (asked.arrived_us, asked.verdict) == (NEVER, Verdict.NONE)
+    assert [row.at_us for row in trace.failures] == [30 * SECOND]
+
+
+def test_what_arrives_at_a_suspended_node_is_lost() -> None:
+    trace = play(event(6 * MS, Verb.NODE_SUSPEND, "a", lasts_us=10 * SECOND), duration_us=HOUR)
+    (asked,) = exchanges(trace)
+    assert (asked.verdict, asked.delivered_us) == (Verdict.GRANTED, NEVER)
+    assert [row.at_us for row in trace.failures] == [30 * SECOND]
+
+
+def test_a_timeout_that_passed_in_a_suspension_is_known_on_waking() -> None:
+    trace = play(event(6 * MS, Verb.NODE_SUSPEND, "a", lasts_us=MINUTE), duration_us=HOUR)
+    assert [row.at_us for row in trace.failures] == [MINUTE + 6 * MS]
+
+
+def test_the_answer_to_a_node_that_has_moved_away_is_lost() -> None:
+    trace = play(event(MS, Verb.NODE_MOVE, "a", address=FIRST + 1), duration_us=HOUR)
+    (asked,) = exchanges(trace)
+    assert (asked.source, asked.verdict, asked.answer_lost) == (FIRST, Verdict.GRANTED, 1)
+
+
+# Events.
+
+
+def test_only_is_evaluated_when_the_event_happens() -> None:
+    nodes = (node("a"), node("b", address=FIRST + 200))  # b is refused and stays unregistered.
+    trace = play(event(HOUR, Verb.NODE_STOP, "a", "b", only="registered", lasts_us=HOUR), nodes=nodes)
+    stopped = [
+        (edge.host, EdgeKind(edge.what)) for edge in trace.edges if edge.what in (EdgeKind.STOPPED, EdgeKind.STARTED)
+    ]
+    assert stopped == [(-1, EdgeKind.STARTED), (0, EdgeKind.STOPPED), (0, EdgeKind.STARTED)]
+
+
+def test_an_event_ends_only_what_it_began() -> None:
+    # The first stop takes a down, and a start brings it back early; the second one is not ended by the first one's end.
+    trace = play(
+        event(HOUR, Verb.NODE_STOP, "a", lasts_us=2 * HOUR),
+        event(HOUR + MINUTE, Verb.NODE_START, "a"),
+        event(2 * HOUR, Verb.NODE_STOP, "a", lasts_us=3 * HOUR),
+    )
+    started = [edge.at_us for edge in trace.edges if edge.host == 0 and edge.what == EdgeKind.STARTED]
+    assert started == [HOUR + MINUTE, 5 * HOUR]
+
+
+def test_a_stopped_program_does_not_do_what_is_asked_of_it() -> None:
+    trace = play(
+        event(HOUR, Verb.NODE_STOP, "a", lasts_us=4 * HOUR),
+        event(2 * HOUR, Verb.NODE_REGISTER, "a"),
+        event(3 * HOUR, Verb.NODE_UNBIND, "a"),
+        duration_us=4 * HOUR,
+    )
+    assert len(exchanges(trace)) == 1
+    assert [edge.done for edge in trace.edges if edge.what in (EdgeKind.REGISTER_ASKED, EdgeKind.UNBIND_ASKED)] == [
+        1,
+        0,
+        0,
+    ]
+    assert trace.final_lists == [()]
+
+
+def test_moved_nodes_get_addresses_one_above_the_other() -> None:
+    nodes = (node("a"), node("b", address=FIRST + 1))
+    trace = play(event(HOUR, Verb.NODE_MOVE, "a", "b", address=FIRST + 10), nodes=nodes)
+    assert [edge.value - FIRST for edge in trace.edges if edge.what == EdgeKind.MOVED] == [10, 11]
+
+
+def test_a_destroyed_server_refuses_to_start() -> None:
+    trace = play(event(HOUR, Verb.SERVER_DESTROY), event(90 * MINUTE, Verb.SERVER_START))
+    assert [(edge.what, edge.done) for edge in trace.edges if edge.host == -1] == [
+        (EdgeKind.STARTED, 1),
+        (EdgeKind.DESTROYED, 1),
+        (EdgeKind.STARTED, 0),
+    ]
+    assert exchanges(trace)[1].verdict == Verdict.CONNECTION_REFUSED
+
+
+def test_two_suspensions_of_a_licence_both_have_to_end() -> None:
+    trace = play(
+        event(HOUR, Verb.LICENCE_SUSPEND, lasts_us=2 * HOUR),
+        event(HOUR, Verb.LICENCE_SUSPEND, lasts_us=4 * HOUR),
+        duration_us=6 * HOUR,
+    )
+    # Polls at 2, 4 and 6 h; the last one is sent at the very end.
+    assert [each.verdict for each in exchanges(trace)][:3] == [Verdict.GRANTED, 30002, 30002]
+
+
+def test_a_start_at_the_instant_of_a_clock_step_reads_the_clock_before_it() -> None:
+    # Ends come before starts: the server's return at 3 h sees a right clock, the step of 30 h comes after.
+    trace = play(
+        event(HOUR, Verb.SERVER_STOP, lasts_us=2 * HOUR),
+        event(3 * HOUR, Verb.CLOCK_STEP, host="server", by_us=30 * HOUR),
+    )
+    assert [slot.change for slot in trace.slots] == [SlotChange.TAKEN]
+
+
+def test_a_suspended_node_gives_no_access() -> None:
+    trace = play(event(HOUR, Verb.NODE_SUSPEND, "a", lasts_us=HOUR))
+    assert [(each.at_us, each.opened) for each in trace.access] == [(10 * MS, 1), (HOUR, 0), (2 * HOUR, 1)]
+
+
+def test_slots_are_void_to_the_microsecond_though_the_server_is_down() -> None:
+    trace = play(event(HOUR, Verb.SERVER_STOP), event(HOUR, Verb.NODE_CRASH, "a"), duration_us=2 * DAY)
+    assert [(slot.at_us, slot.change) for slot in trace.slots][1:] == [(DAY + LATENCY + 1, SlotChange.VOID)]
+
+
+def test_revive_measures_the_downtime_in_true_time() -> None:
+    stop = event(HOUR, Verb.SERVER_STOP, lasts_us=DAY)
+    kept = play(stop, duration_us=2 * DAY, reading="revive")
+    assert [slot.change for slot in kept.slots] == [SlotChange.TAKEN]
+    dropped = play(replace(stop, until_us=HOUR + DAY + 1), duration_us=2 * DAY, reading="revive")
+    assert [slot.change for slot in dropped.slots] == [SlotChange.TAKEN, SlotChange.DROPPED]
