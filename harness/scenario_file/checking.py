@@ -45,7 +45,8 @@ def _not_together(data: dict[str, Any]) -> Iterator[Complaint]:
         found = data.get(name)
         for index, keys in enumerate(found if isinstance(found, list) else ()):
             for mistake in table.not_together(keys) if isinstance(keys, dict) else ():
-                yield Complaint((name, index), mistake)
+                loc: Loc = (name, index) if mistake.key is None else (name, index, mistake.key)
+                yield Complaint(loc, mistake)
 
 
 _TABLES: dict[str | int, type[Table]] = {
@@ -61,7 +62,7 @@ def _complaints(error: ValidationError, frame: Frame) -> Iterator[Complaint]:
     for details in error.errors(include_url=False):
         loc = details["loc"]
         if loc[0] != "events" or len(loc) < 2:
-            yield _complaint(details, loc, FileTable if len(loc) == 1 else _TABLES[loc[0]])
+            yield _complaint(details, loc, _TABLES.get(loc[0], FileTable) if len(loc) > 1 else FileTable)
         elif len(loc) > 2:
             # The verb is in it too, as the tag by which pydantic chose the table.
             verb = str(loc[2])

@@ -43,7 +43,7 @@ times = st.integers(-(1 << 62), 1 << 62)
 
 @st.composite
 def requests(draw: st.DrawFn) -> Request:
-    message = draw(st.sampled_from([Register, Poll, Unbind]))
+    message: type[Register | Poll | Unbind] = draw(st.sampled_from([Register, Poll, Unbind]))
     return message(
         number=draw(numbers),
         installation=draw(texts),

@@ -1,0 +1,259 @@
+"""Scenario files: what they become, and every mistake at once with its file, line and key."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+import harness.scenario_file.tables
+from harness.library import find_scenarios, library_path
+from harness.scenario import Verb
+from harness.scenario_file import Problem, ScenarioError, from_mapping, load, loads, schema
+
+HOUR = 3_600_000_000
+START = 1_772_323_200_000_000
+
+GOOD = """\
+title = "A stop"
+rules = ["R028"]
+start = 2026-03-01T00:00:00Z
+duration = "3d"
+
+[licence]
+capacity = 3
+addresses = ["192.168.100.25 - 192.168.100.40, 10.0.0.1", "192.168.0.1"]
+applications = ["report1"]
+expires = 2027-03-01
+
+[[nodes]]
+name = "fdl"
+count = 3
+address = "192.168.100.25"
+application = "report1"
+spread = "40m"
+
+[[nodes]]
+name = "spare"
+address = "192.168.100.30"
+application = "report1"
+register = "never"
+
+[[events]]
+at = "1d 1h 30m"
+do = "server.stop"
+lasts = "23h"
+
+[[events]]
+at = 2026-03-03T06:00:00Z
+do = "node.register"
+node = "fdl-*"
+only = "lapsed"
+
+[[events]]
+at = "1h"
+do = "clock.drift"
+host = "fdl-?"
+ppm = 0.5
+
+[[expect]]
+at = "2d 4h"
+node = "fdl-1"
+status = "lapsed"
+access = false
+
+[[expect]]
+between = ["1d", "2d"]
+hold = "ever"
+registered = 3
+reading = "revive"
+"""
+
+
+def problems(text: str) -> list[Problem]:
+    with pytest.raises(ScenarioError) as caught:
+        loads(text, file="x.toml")
+    return list(caught.value.problems)
+
+
+def test_the_issues_shape_becomes_plain_values() -> None:
+    scenario = loads(GOOD)
+    assert (scenario.start_us, scenario.duration_us) == (START, 72 * HOUR)
+    assert [node.name for node in scenario.nodes] == ["fdl-1", "fdl-2", "fdl-3", "spare"]
+    assert [node.register_us for node in scenario.nodes] == [0, 40 * HOUR // 60, 80 * HOUR // 60, None]
+    assert scenario.licence.ranges == (
+        (0xC0A86419, 0xC0A86428),
+        (0x0A000001, 0x0A000001),
+        (0xC0A80001, 0xC0A80001),
+    )
+    # Through the end of 2027-03-01 in UTC: 366 days after 2026-03-01T00:00Z (365, and the day itself).
+    assert scenario.licence.expires_us == START + 366 * 24 * HOUR
+    stop, register, *drifts = scenario.events
+    assert (stop.verb, stop.at_us, stop.until_us) == (Verb.SERVER_STOP, 51 * HOUR // 2, 97 * HOUR // 2)
+    # 2026-03-03T06:00Z is 54 h after the start.
+    assert (register.at_us, register.nodes, register.only) == (54 * HOUR, ("fdl-1", "fdl-2", "fdl-3"), "lapsed")
+    # One event for each host, of one index.
+    assert [(event.host, event.index, event.ppm) for event in drifts] == [
+        (f"fdl-{k}", 2, Fraction(1, 2)) for k in (1, 2, 3)
+    ]
+    at, between = scenario.expects
+    assert (at.at_us, at.status, at.access, at.line) == (52 * HOUR, "lapsed", False, 42)
+    assert between.between is not None
+    assert (between.between.hold, between.registered, between.readings) == ("ever", 3, ("revive",))
+
+
+def test_defaults() -> None:
+    scenario = loads(GOOD)
+    assert (scenario.network.latency_us, scenario.network.timeout_us) == (5_000, 30_000_000)
+    assert (scenario.reading, scenario.licence.domains) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours"),
+    [("UTC", 0), ("UTC+08:00", -8), ("UTC-11:00", 11), ("Asia/Shanghai", -8), ("Pacific/Kiritimati", -14)],
+)
+def test_the_last_day_ends_in_the_zone_of_the_licence(zone: str, hours: int) -> None:
+    text = GOOD.replace("expires = 2027-03-01", f'expires = 2027-03-01\nzone = "{zone}"')
+    assert loads(text).licence.expires_us == START + (366 * 24 + hours) * HOUR
+
+
+#: (what is replaced, by what, the line, the key, a piece of the message)
+MISTAKES = [
+    ('title = "A stop"', "", 1, "title", "this key"),
+    ('rules = ["R028"]', 'rules = ["R130"]', 2, "rules[0]", "R001 to R129"),
+    ('rules = ["R028"]', 'rule = ["R028"]', 2, "rule", "did you mean rules?"),
+    ("start = 2026-03-01T00:00:00Z", "start = 2026-03-01T00:00:00", 3, "start", "Z"),
+    ('duration = "3d"', 'duration = "3 days"', 4, "duration", "a duration such as"),
+    ('duration = "3d"', 'duration = "-3d"', 4, "duration", "without a sign"),
+    ('duration = "3d"', 'duration = "0s"', 4, "duration", "above zero"),
+    ('duration = "3d"', 'duration = "3d"\nreading = "revived"', 5, "reading", "did you mean revive?"),
+    ("capacity = 3", "capacity = 0", 7, "licence.capacity", "0"),
+    ("capacity = 3", 'capacity = "3"', 7, "licence.capacity", '"3"'),
+    ('192.168.0.1"]', '192.168.0.9 - 192.168.0.1"]', 8, "licence.addresses[1]", "reversed"),
+    ('192.168.0.1"]', '010.0.0.1"]', 8, "licence.addresses[1]", "leading zero"),
+    ('192.168.0.1"]', 'fe80::1"]', 8, "licence.addresses[1]", "IPv6"),
+    ('192.168.0.1"]', '0.255.255.255"]', 8, "licence.addresses[1]", "below 1.0.0.0"),
+    ('192.168.0.1"]', '10.0.0.0/8"]', 8, "licence.addresses[1]", "CIDR"),
+    ("expires = 2027-03-01", 'expires = "2027-03-01"', 10, "licence.expires", "without quotes"),
+    ("expires = 2027-03-01", 'zone = "Mars/Base"', 10, "licence.zone", "Asia/Shanghai"),
+    ("count = 3", "count = 0", 14, "nodes[0].count", "0"),
+    ("count = 3", "count = -2", 14, "nodes[0].count", "-2"),
+    ('address = "192.168.100.25"', 'address = "255.255.255.254"', 15, "nodes[0].address", "255.255.255.255"),
+    ('spread = "40m"', 'spread = "40m"\nspread_over = "2h"', 18, "nodes[0].spread_over", "only one of them"),
+    ('spread = "40m"', 'spread = "40h"', 17, "nodes[0].spread", "after the end"),
+    ('name = "spare"', 'name = "fdl-1"', 20, "nodes[1].name", "nodes[0] has it too"),
+    ('"192.168.100.30"', '"192.168.100.26"', 21, "nodes[1].address", "fdl-2 has it"),
+    ('register = "never"', 'register = "4d"', 23, "nodes[1].register", "after the end"),
+    ('do = "server.stop"', 'do = "server.stopp"', 27, "events[0].do", "did you mean server.stop?"),
+    ('lasts = "23h"', 'last = "23h"', 28, "events[0].last", "did you mean lasts?"),
+    ('lasts = "23h"', 'lasts = "-23h"', 28, "events[0].lasts", "without a sign"),
+    ('lasts = "23h"', 'node = "fdl-1"', 28, "events[0].node", "server.stop does not take"),
+    ('at = "1d 1h 30m"', 'at = "4d"', 26, "events[0].at", "after the end"),
+    ("at = 2026-03-03T06:00:00Z", "at = 2026-02-03T06:00:00Z", 31, "events[1].at", "before the start"),
+    ('node = "fdl-*"', 'node = "fdx-1"', 33, "events[1].node", "did you mean fdl-1?"),
+    ('only = "lapsed"', 'only = "dead"', 34, "events[1].only", "lapsed"),
+    ('host = "fdl-?"', 'host = "servr"', 39, "events[2].host", "did you mean server?"),
+    ("ppm = 0.5", "ppm = -1000000", 40, "events[2].ppm", "stands still"),
+    ('node = "fdl-1"\nstatus', "status", 44, "expect[0].status", "the node that it is about"),
+    ('status = "lapsed"\naccess = false', "", 42, "expect[0]", "at least one of"),
+    ('hold = "ever"', "", 48, "expect[1]", "always"),
+    ('["1d", "2d"]', '["2d", "1d"]', 49, "expect[1].between", "before its beginning"),
+    ('reading = "revive"', 'reading = "nobody"', 52, "expect[1].reading[0]", "literal"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "line", "key", "piece"), MISTAKES, ids=[f"{m[3]}-{m[4]}" for m in MISTAKES])
+def test_a_mistake_names_its_line_and_key(old: str, new: str, line: int, key: str, piece: str) -> None:
+    text = GOOD.replace(old, new, 1)
+    assert text != GOOD
+    found = [problem for problem in problems(text) if problem.key == key]
+    assert found, problems(text)
+    assert found[0].line == line
+    assert piece in str(found[0])
+    assert str(found[0]).startswith(f"x.toml:{line}:")
+
+
+def test_all_mistakes_are_told_at_once_in_order() -> None:
+    text = GOOD.replace("capacity = 3", "capacity = 0").replace("server.stop", "server.stopp").replace("40m", "40 m")
+    assert [problem.key for problem in problems(text)] == ["licence.capacity", "nodes[0].spread", "events[0].do"]
+
+
+def test_a_mistake_of_the_whole_timeline_has_its_line_too() -> None:
+    text = GOOD + '\n[[events]]\nat = "1d 2h"\ndo = "server.crash"\n'
+    (problem,) = problems(text)
+    assert (problem.line, problem.key) == (55, "events[3].at")
+    assert "already down" in problem.found
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("title = ", 1), ('title = "x"\n[[nodes]\n', 2), ("a = 1\na = 2\n", 2), ("a = " + "[" * 5000, 1)]
+)
+def test_what_is_not_toml_says_where(text: str, line: int) -> None:
+    (problem,) = problems(text)
+    assert problem.line == line
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing.toml", tmp_path, Path("nul\0.toml")):
+        with pytest.raises(ScenarioError, match="expected a scenario file"):
+            load(path)
+    path = tmp_path / "latin.toml"
+    path.write_bytes(b'title = "caf\xe9"\n')
+    with pytest.raises(ScenarioError, match=r"latin\.toml:1:13: found the byte 0xe9, expected text in UTF-8"):
+        load(path)
+
+
+def test_a_duration_of_years_is_right() -> None:
+    assert loads(GOOD.replace('duration = "3d"', 'duration = "3650d"')).duration_us == 3650 * 24 * HOUR
+
+
+@given(st.text(max_size=80) | st.sampled_from(GOOD.splitlines()).map(lambda line: GOOD.replace(line, line[::-1], 1)))
+def test_no_text_whatsoever_raises_anything_else(text: str) -> None:
+    try:
+        loads(text)
+    except ScenarioError as error:
+        assert error.problems  # noqa: PT017
+
+
+def test_python_values_are_checked_like_a_file() -> None:
+    with pytest.raises(ScenarioError, match=r"<python>: duration: found nothing"):
+        from_mapping({"title": "t", "licence": {"addresses": ["10.0.0.1"]}, "nodes": []})
+
+
+# The JSON Schema, for editors.
+
+
+def test_the_shipped_schema_is_the_one_that_the_models_make() -> None:
+    shipped = Path(harness.scenario_file.tables.__file__).parents[1] / "scenario.schema.json"
+    assert json.loads(shipped.read_text(encoding="utf-8")) == schema()
+
+
+def test_the_schema_is_one_and_explains_every_key() -> None:
+    made = schema()
+    Draft202012Validator.check_schema(made)
+    for table in made["$defs"].values():
+        for key, value in table.get("properties", {}).items():
+            assert "description" in value, key
+
+
+def test_the_library_fits_the_schema() -> None:
+    import tomllib
+    from datetime import date
+
+    validator = Draft202012Validator(schema())
+
+    def plain(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        return value.isoformat() if isinstance(value, date) else value
+
+    for path in find_scenarios(library_path()):
+        data = plain(tomllib.loads(path.read_text(encoding="utf-8")))
+        assert [error.message for error in validator.iter_errors(data)] == [], path
