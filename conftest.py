@@ -10,5 +10,3 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("fdl-harness")
-
-pytest_plugins = ["pytester"]

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from harness.runner import Result
     from harness.scenario import Scenario
 
-__all__ = ["ScenarioFile", "ScenarioItem", "pytest_addoption", "pytest_collect_file", "run_scenario", "world"]
+__all__ = [
+    "ScenarioFile",
+    "ScenarioItem",
+    "pytest_addoption",
+    "pytest_collect_file",
+    "pytest_configure",
+    "run_scenario",
+    "world",
+]
 
 #: A TOML file with these keys is a scenario; any other TOML file is somebody else's.
 _MARKS = ("title", "duration", "nodes")
@@ -36,6 +44,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run scenario files under this reading, or under all; without it each under its own",
     )
     parser.addini("fdl_readings", "the readings under which scenario files are run", type="args", default=[])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse an unknown reading before anything is collected."""
+    _readings(config)
 
 
 def _readings(config: pytest.Config) -> list[str]:

@@ -6,7 +6,8 @@ from dataclasses import fields
 
 from harness.rulebook.history import History
 from harness.rulebook.judging import judges
-from harness.rulebook.nodelaw import HOLDING, validation
+from harness.rulebook.ledger import Ledger
+from harness.rulebook.nodelaw import HOLDING, OPEN, NodeLaws, validation
 from harness.rulebook.verdicts import Tally
 from harness.trace import NEVER, Exchange, Outcome, Status, TransitionReason, Verdict
 from reference_server.protocol import Details, Kind
@@ -30,7 +31,8 @@ def _decided(history: History) -> list[tuple[int, Exchange]]:
 def five_items(history: History, tally: Tally) -> None:
     """Every grant of a register or poll: its five items are as licensed, and there is nothing more.
 
-    They are function points, access domain, access port, application name and expiry.
+    They are function points, access domain, access port, application name and expiry; the expiry means nothing to the
+    node without the server's date, which has to be that of the request's arrival.
     """
     licence = history.scenario.licence
     licensed = Details(
@@ -41,7 +43,8 @@ def five_items(history: History, tally: Tally) -> None:
         expires_us=licence.expires_us,
     )
     assert len(fields(Details)) == 5
-    for exchange in history.exchanges:
+    before = history.once(Ledger).before
+    for place, exchange in enumerate(history.exchanges):
         if exchange.verdict != Verdict.GRANTED or exchange.kind == Kind.UNBIND:
             continue
         name = history.nodes[exchange.node].name
@@ -49,6 +52,9 @@ def five_items(history: History, tally: Tally) -> None:
             tally.broken(exchange.arrived_us, name, "the grant carries no licence data")
         elif history.trace.contents[exchange.content][1] != licensed:
             tally.broken(exchange.arrived_us, name, "the grant differs from what is licensed")
+        elif place in before and exchange.server_time_us != before[place].date_us:
+            off_us = exchange.server_time_us - before[place].date_us
+            tally.broken(exchange.arrived_us, name, f"the grant's date is {off_us} us off the server's")
         else:
             tally.passed()
     tally.passed(sum(history.trace.beats.column("polls")))
@@ -72,7 +78,16 @@ def the_node_decides(history: History, tally: Tally) -> None:
 
 @judges("R007")
 def passing_opens(history: History, tally: Tally) -> None:
-    """Every register or poll that ended positively: the node is `registered`, and its access is open."""
+    """Every register or poll that ended positively: the node is `registered`, and its access is open.
+
+    Access stays open as long as the status says so and the program runs.
+    """
+    for turn in history.once(NodeLaws).wrong_turns:
+        if turn.after == Status.REGISTERED:
+            tally.broken(turn.at_us, history.nodes[turn.node].name, turn.message)
+    for at_us, place, opened in history.once(_wrong_access):
+        if not opened:
+            tally.broken(at_us, history.nodes[place].name, "entitled, and yet access is closed")
     for exchange in history.exchanges:
         if exchange.kind == Kind.UNBIND or exchange.outcome != Outcome.POSITIVE:
             continue
@@ -93,8 +108,15 @@ def passing_opens(history: History, tally: Tally) -> None:
 def failing_closes(history: History, tally: Tally) -> None:
     """Every register or poll that ended negatively: the node is not authorized, and its access is closed.
 
-    Where a reading treats a refusal as silence, it is no longer `registered`, and that is all.
+    It stays `rejected` until a request passes, and closed access stays closed while the status or a stopped program says
+    so. Where a reading treats a refusal as silence, it is no longer `registered`, and that is all.
     """
+    for turn in history.once(NodeLaws).wrong_turns:
+        if Status.REJECTED in (turn.before, turn.after):
+            tally.broken(turn.at_us, history.nodes[turn.node].name, turn.message)
+    for at_us, place, opened in history.once(_wrong_access):
+        if opened:
+            tally.broken(at_us, history.nodes[place].name, "not entitled, and yet access is open")
     for exchange in history.exchanges:
         if exchange.kind == Kind.UNBIND or exchange.outcome != Outcome.NEGATIVE:
             continue
@@ -107,6 +129,19 @@ def failing_closes(history: History, tally: Tally) -> None:
             tally.broken(at_us, node.name, "refused, and yet access is open")
         else:
             tally.passed()
+
+
+def _wrong_access(history: History) -> list[tuple[int, int, bool]]:
+    """Return (instant, node, whether it is open) for each change that leaves access other than it has to be."""
+    entitled = (Status.REGISTERED,) if history.reading.silence_closes_access else OPEN
+    wrong: list[tuple[int, int, bool]] = []
+    for node in history.nodes:
+        changes = [*node.transitions, *node.edges, *node.access]
+        for at_us in sorted({change.at_us for change in changes}):
+            opened = node.open(at_us)
+            if opened != (node.awake(at_us) and node.status(at_us) in entitled):
+                wrong.append((at_us, node.place, opened))
+    return wrong
 
 
 @judges("R013")

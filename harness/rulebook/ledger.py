@@ -1,8 +1,8 @@
 """The rule book's own lease table, replayed from the requests that the server accepted.
 
 For every request that a running server received, `Ledger.before` says what the law makes of the slots at that moment:
-whether the sender holds one, how old its last accepted request is, how many are taken. `Ledger.expected` lists the
-changes that time alone brings (void, restored, dropped). It believes the server about what it accepted, so that each
+whether the sender holds one, how old its last accepted request is, how many are taken. `Ledger.expected` lists every
+change by which a slot has to go or come back (void, restored, dropped, freed). It believes the server about what it accepted, so that each
 decision is judged on the history as it was, and one mistake is not counted over and over.
 
 The law (Note 11, R034): a slot is void at the first microsecond beyond 24 h since its last accepted request arrived,
@@ -41,7 +41,7 @@ class LeaseView(NamedTuple):
 
 
 class ExpectedSlot(NamedTuple):
-    """A change that time, or the server's own life, has to bring to a node's slot."""
+    """A change that time, the server's own life or an accepted unbind has to bring to a node's slot."""
 
     at_us: int
     node: int
@@ -192,6 +192,7 @@ class Ledger:
         if exchange.kind == Kind.UNBIND:
             if lease is not None:
                 self._end(lease)
+                self.expected.append(ExpectedSlot(at_us, lease.node, SlotChange.FREED))
         elif lease is None:
             lease = _Lease(exchange.node, unit, exchange.source, at_us, 0, 0)
             self._leases[exchange.node] = lease

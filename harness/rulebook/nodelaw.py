@@ -10,6 +10,7 @@ poll sent at or before that deadline is outstanding. Last contact is when the la
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -23,12 +24,20 @@ from harness.trace import (
     Exchange,
     Outcome,
     Status,
-    TransitionReason,
     Verdict,
 )
 from reference_server.protocol import Code, Grant, Kind, is_signed
 
-__all__ = ["SIMULATED_KEY", "ExpectedRow", "ExpectedTransition", "NodeLaw", "NodeLaws", "PollFinding", "validation"]
+__all__ = [
+    "SIMULATED_KEY",
+    "ExpectedRow",
+    "ExpectedTransition",
+    "NodeLaw",
+    "NodeLaws",
+    "PollFinding",
+    "WrongTurn",
+    "validation",
+]
 
 #: The key under which the simulation signs.
 SIMULATED_KEY = b"fdl-harness simulated key"
@@ -44,8 +53,8 @@ class ExpectedTransition(NamedTuple):
     """A change of status that had to follow."""
 
     at_us: int
+    before: int
     after: int
-    reason: int
 
 
 class ExpectedRow(NamedTuple):
@@ -315,7 +324,7 @@ class NodeLaw:
             self._strikes = 0
             if asked.kind == Kind.UNBIND:
                 self._contact_us = self._due_us = self._expires_us = None
-                self._become(at_us, Status.UNREGISTERED, TransitionReason.UNBOUND)
+                self._become(at_us, Status.UNREGISTERED)
                 return
             self._contact_us = asked.sent_boot_us
             self._expires_us = None
@@ -323,7 +332,7 @@ class NodeLaw:
                 expires_us = self._history.trace.contents[asked.content][1].expires_us
                 if expires_us is not None:
                     self._expires_us = asked.sent_boot_us + expires_us - asked.server_time_us
-            self._become(at_us, Status.REGISTERED, TransitionReason.GRANTED)
+            self._become(at_us, Status.REGISTERED)
             return
         unanswered = outcome is Outcome.UNANSWERED
         code = Code.NO_CONNECTION if unanswered else self._code(asked)
@@ -332,11 +341,11 @@ class NodeLaw:
             return
         self._strikes += 1
         if self._lapses(asked, boot_us):
-            self._become(at_us, Status.LAPSED, TransitionReason.SILENCE)
+            self._become(at_us, Status.LAPSED)
         elif not unanswered:
-            self._become(at_us, self._negative, TransitionReason.REFUSED)
+            self._become(at_us, self._negative)
         elif self._status is not Status.REJECTED:
-            self._become(at_us, Status.INTERRUPTED, TransitionReason.UNANSWERED)
+            self._become(at_us, Status.INTERRUPTED)
 
     def _code(self, asked: Exchange) -> int:
         """Return the code of the row that a negative answer had to add."""
@@ -365,22 +374,52 @@ class NodeLaw:
 
     def _lapse(self, at_us: int, wall_us: int) -> None:
         self.rows.append(ExpectedRow(at_us, Code.NO_CONNECTION, NEVER, wall_us))
-        self._become(at_us, Status.LAPSED, TransitionReason.SILENCE)
+        self._become(at_us, Status.LAPSED)
         self._contact_us = None
 
     def _expire(self, at_us: int, wall_us: int) -> None:
         self._expires_us = None
         self.rows.append(ExpectedRow(at_us, Code.LICENSE_EXPIRED, NEVER, wall_us))
-        self._become(at_us, self._negative, TransitionReason.EXPIRED)
+        self._become(at_us, self._negative)
 
-    def _become(self, at_us: int, status: Status, reason: TransitionReason) -> None:
+    def _become(self, at_us: int, status: Status) -> None:
         if self._status is not status:
-            self.transitions.append(ExpectedTransition(at_us, status, reason))
+            self.transitions.append(ExpectedTransition(at_us, self._status, status))
             self._status = status
 
 
+class WrongTurn(NamedTuple):
+    """A change of status that the law asked for and that is missing, or that happened and has no reason."""
+
+    at_us: int
+    node: int
+    before: int
+    after: int
+    missing: bool
+
+    @property
+    def message(self) -> str:
+        """The finding in a sentence."""
+        turn = f"from {Status(self.before).name.lower()} to {Status(self.after).name.lower()}"
+        return (
+            f"the node did not turn {turn} here" if self.missing else f"the node turned {turn} here, without a reason"
+        )
+
+
 class NodeLaws:
-    """The laws of all nodes of a history, by place."""
+    """The laws of all nodes of a history, by place.
+
+    ``wrong_turns`` is where their statuses depart from the law: each rule speaks of those that it is about.
+    """
 
     def __init__(self, history: History) -> None:
         self.of = [NodeLaw(history, node) for node in history.nodes]
+        self.wrong_turns: list[WrongTurn] = []
+        for node, law in zip(history.nodes, self.of, strict=True):
+            expected = Counter((each.at_us, each.before, each.after) for each in law.transitions)
+            recorded = Counter((each.at_us, each.before, each.after) for each in node.transitions)
+            if expected != recorded:
+                for turn in (expected - recorded).elements():
+                    self.wrong_turns.append(WrongTurn(turn[0], node.place, *turn[1:], missing=True))
+                for turn in (recorded - expected).elements():
+                    self.wrong_turns.append(WrongTurn(turn[0], node.place, *turn[1:], missing=False))

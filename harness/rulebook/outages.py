@@ -8,6 +8,7 @@ from harness.rulebook.checks import due
 from harness.rulebook.history import DOWN, Downtime, History, NodeView
 from harness.rulebook.judging import judges
 from harness.rulebook.ledger import DAY_US, PERIOD_US, Ledger
+from harness.rulebook.nodelaw import NodeLaws
 from harness.rulebook.verdicts import Tally
 from harness.scenario import SERVER
 from harness.trace import NEVER, Exchange, Outcome, SlotChange, Status, Verdict
@@ -67,7 +68,13 @@ def no_slot_survives_a_day(history: History, tally: Tally) -> None:
 
 @judges("R027")
 def the_node_shows_the_outage(history: History, tally: Tally) -> None:
-    """Every register or poll that a server down for under 24 h refuses: the node lists it and is not `registered`."""
+    """Every register or poll that a server down for under 24 h refuses: the node lists it and is not `registered`.
+
+    The node cannot tell a stop from a cut (Q19), so it has to turn `interrupted` whenever a request finds no answer.
+    """
+    for turn in history.once(NodeLaws).wrong_turns:
+        if turn.after == Status.INTERRUPTED:
+            tally.broken(turn.at_us, history.nodes[turn.node].name, turn.message)
     for asked in history.exchanges:
         if asked.kind == Kind.UNBIND or asked.outcome != Outcome.UNANSWERED or asked.arrived_us == NEVER:
             continue

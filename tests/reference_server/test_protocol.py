@@ -41,21 +41,17 @@ addresses = st.integers(1 << 24, (1 << 32) - 1)
 times = st.integers(-(1 << 62), 1 << 62)
 
 
-@st.composite
-def requests(draw: st.DrawFn) -> Request:
-    message: type[Register | Poll | Unbind] = draw(st.sampled_from([Register, Poll, Unbind]))
-    return message(
-        number=draw(numbers),
-        installation=draw(texts),
-        address=draw(addresses),
-        application=draw(texts),
-        version=draw(texts),
-        domain=draw(st.none() | texts),
-        port=draw(st.none() | ports),
-        cluster=draw(st.none() | texts),
-    )
-
-
+fields = {
+    "number": numbers,
+    "installation": texts,
+    "address": addresses,
+    "application": texts,
+    "version": texts,
+    "domain": st.none() | texts,
+    "port": st.none() | ports,
+    "cluster": st.none() | texts,
+}
+requests = st.builds(Register, **fields) | st.builds(Poll, **fields) | st.builds(Unbind, **fields)
 details = st.builds(
     Details,
     function_points=st.lists(texts, max_size=3).map(tuple),
@@ -82,7 +78,7 @@ refusals = st.builds(
 )
 
 
-@given(requests())
+@given(requests)
 def test_a_request_survives_its_json(request_: Request) -> None:
     assert decode_request(encode_request(request_)) == request_
 

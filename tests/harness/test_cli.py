@@ -1,0 +1,208 @@
+"""The command: what it prints, what it writes, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner, Result
+
+from harness.cli import main
+
+ROOT = Path(__file__).parents[2]
+
+GOOD = """
+title = "A short stop"
+rules = ["R028"]
+start = 2026-03-01T00:00:00Z
+duration = "2d"
+[licence]
+addresses = ["192.168.100.25"]
+[[nodes]]
+name = "fdl"
+address = "192.168.100.25"
+application = "report1"
+[[events]]
+at = "1d 1h"
+do = "server.stop"
+lasts = "2h"
+[[expect]]
+at = "1d 2h 10ms"
+node = "fdl"
+status = "interrupted"
+access = true
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CI", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "good.toml").write_text(GOOD)
+    return tmp_path
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
+
+
+def test_a_scenario_that_holds(files: Path) -> None:
+    done = call("run", "good.toml")
+    assert done.exit_code == 0
+    assert done.output.splitlines()[-1] == "1 run: 1 passed"
+    line = done.output.splitlines()[1].split()
+    assert line[:3] == ["good.toml", "literal", "passed"]
+
+
+def test_an_expectation_that_is_not_met(files: Path) -> None:
+    (files / "bad.toml").write_text(GOOD.replace('"interrupted"', '"registered"'))
+    done = call("run", "bad.toml")
+    assert done.exit_code == 1
+    assert (
+        'bad.toml:16: expected fdl: status = "registered", access = true at 1d 02:00:00.010000 '
+        "(2026-03-02T02:00:00.010000Z)" in done.output
+    )
+    assert 'found status = "interrupted", access = true' in done.output
+    (again,) = (line.strip() for line in done.output.splitlines() if line.strip().startswith("again:"))
+    assert again == "again: fdl-harness run bad.toml --reading literal"
+
+
+def test_a_rule_that_is_named_and_not_put_to_the_test(files: Path) -> None:
+    (files / "vain.toml").write_text(GOOD.replace('["R028"]', '["R028", "R112", "R038"]'))
+    done = call("run", "vain.toml")
+    assert done.exit_code == 3
+    assert "R112 was never put to the test" in done.output
+    assert "R038 is not judged yet" in done.output
+
+
+def test_mistakes_of_all_files_are_told_and_nothing_runs(files: Path) -> None:
+    (files / "wrong.toml").write_text(GOOD.replace("server.stop", "server.stopp").replace('"2d"', '"2 days"'))
+    done = call("run", ".", "missing.toml")
+    assert done.exit_code == 2
+    assert 'wrong.toml:5:12: duration: found "2 days"' in done.output
+    assert 'wrong.toml:14:6: events[0].do: found "server.stopp"' in done.output
+    assert "missing.toml: found no such file or directory" in done.output
+    assert "3 mistakes in 2 of 3 files; nothing was run" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--reading", "literall"], "Did you mean literal?"),
+        (["run", "good.toml", "-j", "0"], "0 is not in the range"),
+        (["run", "empty"], "there is no scenario file (*.toml) in empty"),
+        (["run", "good.toml", "--json", "nowhere/out.json"], "nowhere/out.json cannot be written"),
+        (["run", "good.toml", "--trace", "good.toml"], "good.toml cannot be made"),
+        (["rules", "R999"], "no rule has the id 'R999'"),
+        (["runn"], "No such command"),
+    ],
+)
+def test_a_wrong_call(files: Path, arguments: list[str], message: str) -> None:
+    (files / "empty").mkdir()
+    done = call(*arguments)
+    assert done.exit_code == 2
+    assert message in done.output
+
+
+def test_check_only_checks(files: Path) -> None:
+    assert call("check", "good.toml").output == "1 scenario: nothing wrong\n"
+    (files / "wrong.toml").write_text("title = 3")
+    assert call("check", ".").exit_code == 2
+
+
+def test_json(files: Path) -> None:
+    assert call("run", "good.toml", "--json", "out.json", "--seed", "7").exit_code == 0
+    (result,) = json.loads((files / "out.json").read_text())["results"]
+    assert {key: result[key] for key in ("scenario", "file", "reading", "seed", "outcome")} == {
+        "scenario": "A short stop",
+        "file": "good.toml",
+        "reading": "literal",
+        "seed": 7,
+        "outcome": "passed",
+    }
+    assert len(result["digest"]) == 64
+    # Registered at 0 and stopped from 25 h to 27 h: one missed poll at 26 h, recovery at 28 h.
+    assert result["rules"]["R028"] == {"verdict": "held", "tested": 1, "violations": 0, "first": None}
+    assert result["rules"]["R112"]["verdict"] == "unknown"
+    assert result["expectations"][0]["met"] is True
+    assert result["nodes"]["fdl"] == {
+        "status": "registered",
+        "access": True,
+        "transitions": [
+            {"at_us": 10_000, "from": "unregistered", "to": "registered", "reason": "granted"},
+            {"at_us": 93_600_010_000, "from": "registered", "to": "interrupted", "reason": "unanswered"},
+            {"at_us": 100_800_010_000, "from": "interrupted", "to": "registered", "reason": "granted"},
+        ],
+        "failures": [{"at_us": 93_600_010_000, "code": "/", "name": "/"}],
+    }
+
+
+def test_junit(files: Path) -> None:
+    (files / "bad.toml").write_text(GOOD.replace('"interrupted"', '"registered"'))
+    assert call("run", ".", "--junit", "out.xml").exit_code == 1
+    suite = ET.parse(files / "out.xml").getroot().find("testsuite")
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
+    failure = suite.find("testcase[@classname='bad.toml']/failure")
+    assert failure is not None
+    assert "bad.toml:16" in (failure.text or "")
+
+
+def test_trace_lines_are_in_order_of_time(files: Path) -> None:
+    assert call("run", "good.toml", "--trace", "traces", "--every-poll").exit_code == 0
+    header, *records = map(json.loads, (files / "traces" / "good.literal.jsonl").read_text().splitlines())
+    assert (header["type"], header["simulated"]) == ("run", True)
+
+    def when(record: dict[str, Any]) -> int:
+        return next(int(record[key]) for key in ("at_us", "sent_us", "first_sent_us") if key in record)
+
+    assert [when(record) for record in records] == sorted(map(when, records))
+    # A register and the polls at 2, 4, ... 48 h.
+    assert sum(record["type"] == "request" for record in records) == 25
+
+
+def test_every_reading(files: Path) -> None:
+    done = call("run", "good.toml", "--reading", "all")
+    assert done.exit_code == 0
+    assert "8 runs: 8 passed" in done.output
+    assert "good.toml: fdl ends lapsed in windows-close" not in done.output
+    assert "good.toml: fdl ends rejected in windows-close, registered in literal" in done.output
+
+
+def test_workers_change_nothing(files: Path) -> None:
+    alone = call("run", "good.toml", "--reading", "all").output
+    assert call("run", "good.toml", "--reading", "all", "-j", "2").output == alone
+
+
+def test_rules_shows_the_book_and_one_entry(files: Path) -> None:
+    done = call("rules")
+    assert done.exit_code == 0
+    assert "129 rules, 45 of them judged" in done.output
+    entry = call("rules", "r111").output
+    assert "R111" in entry
+    assert "corrected  Such a machine does not need to be unbound" in entry
+    assert "judged     not yet" in call("rules", "R001").output
+
+
+def test_readings_and_schema() -> None:
+    assert call("readings").output.startswith("literal")
+    assert json.loads(call("schema").output)["title"] == "fdl-harness scenario"
+
+
+def test_the_installed_command_is_this_one() -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts == {"fdl-harness": "harness.cli:main"}
+
+
+def test_help_loads_neither_the_world_nor_pydantic() -> None:
+    heavy = ("simpy", "pydantic", "rich", "harness.world")
+    code = f"import sys, harness.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
