@@ -100,7 +100,9 @@ def run(
     show_failures(results, console)
     if readings is not None and len(readings) > 1:
         console.print()
-        console.print(matrix(results))
+        for row in matrix(results):
+            console.print(row, highlight=False, soft_wrap=True)
+        console.print()
         for line in dependent_outcomes(results):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     _write_reports(results, json_file, junit_file, trace_dir)
