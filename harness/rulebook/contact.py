@@ -17,6 +17,7 @@ from reference_server.protocol import Code, Kind
 __all__: list[str] = []
 
 _GONE = (SlotChange.VOID, SlotChange.DROPPED, SlotChange.FREED)
+_CHANGES = (*_GONE, SlotChange.RESTORED)
 _BACK = (SlotChange.TAKEN, SlotChange.RESTORED)
 
 
@@ -74,9 +75,7 @@ def silence_voids_the_slot(history: History, tally: Tally) -> None:
     access although its slot is void, the overlap is noted with its length and what explains it.
     """
     recorded: Counter[tuple[int, int, int]] = Counter(
-        (slot.at_us, slot.node, slot.change)
-        for slot in history.trace.slots
-        if slot.change != SlotChange.MOVED and slot.change != SlotChange.TAKEN
+        (slot.at_us, slot.node, slot.change) for slot in history.trace.slots if slot.change in _CHANGES
     )
     ledger = history.once(Ledger)
     expected = Counter((each.at_us, each.node, int(each.change)) for each in ledger.expected)

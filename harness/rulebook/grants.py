@@ -108,11 +108,11 @@ def passing_opens(history: History, tally: Tally) -> None:
 def failing_closes(history: History, tally: Tally) -> None:
     """Every register or poll that ended negatively: the node is not authorized, and its access is closed.
 
-    It stays `rejected` until a request passes, and closed access stays closed while the status or a stopped program says
-    so. Where a reading treats a refusal as silence, it is no longer `registered`, and that is all.
+    It stays `rejected` until a request passes, and access stays closed while the status or a stopped program says so.
+    Where a reading treats a refusal as silence, it is no longer `registered`, and that is all.
     """
     for turn in history.once(NodeLaws).wrong_turns:
-        if Status.REJECTED in (turn.before, turn.after):
+        if Status.REJECTED in (turn.before, turn.after) and turn.after != Status.LAPSED:
             tally.broken(turn.at_us, history.nodes[turn.node].name, turn.message)
     for at_us, place, opened in history.once(_wrong_access):
         if opened:
@@ -136,8 +136,8 @@ def _wrong_access(history: History) -> list[tuple[int, int, bool]]:
     entitled = (Status.REGISTERED,) if history.reading.silence_closes_access else OPEN
     wrong: list[tuple[int, int, bool]] = []
     for node in history.nodes:
-        changes = [*node.transitions, *node.edges, *node.access]
-        for at_us in sorted({change.at_us for change in changes}):
+        instants = {change.at_us for change in node.transitions} | {edge.at_us for edge in node.edges}
+        for at_us in sorted(instants | {access.at_us for access in node.access}):
             opened = node.open(at_us)
             if opened != (node.awake(at_us) and node.status(at_us) in entitled):
                 wrong.append((at_us, node.place, opened))

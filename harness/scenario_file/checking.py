@@ -87,7 +87,7 @@ def _complaint(details: ErrorDetails, loc: Loc, table: type[Table], verb: str = 
         mistake = context["error"]
         return Complaint(loc if mistake.key is None else (*loc, mistake.key), mistake)
     if kind == "missing":
-        needing = verb or f"every {'scenario' if table is FileTable else loc[0]}"
+        needing = verb or f"every {'scenario' if table is FileTable else f'{loc[0]} table'}"
         return Complaint(loc, Mistake("nothing", f"this key, which {needing} needs"))
     if kind == "extra_forbidden":
         keys = [field.alias or name for name, field in table.model_fields.items()]
@@ -97,8 +97,14 @@ def _complaint(details: ErrorDetails, loc: Loc, table: type[Table], verb: str = 
         expected = one_of(findall("'([^']+)'", context["expected"]), details["input"])
     elif kind in ("model_type", "dict_type"):
         expected = "a table"
-    elif kind in ("too_short", "too_long"):
-        expected = f"a list of {context.get('min_length') or context['max_length']} or more"
+    elif kind == "too_short":
+        expected = f"a list of at least {context['min_length']}"
+    elif kind == "too_long":
+        expected = f"a list of at most {context['max_length']}"
+    elif kind == "bool_type":
+        expected = "true or false"
     else:
         expected = details["msg"].removeprefix("Input should be ")
+        if expected.startswith(("greater", "less")):
+            expected = f"a number {expected}"
     return Complaint(loc, Mistake(shown(details["input"]), expected))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_left
 from typing import Any
 
 import spanned_toml
@@ -30,6 +31,8 @@ class Document:
     def __init__(self, text: str, file: str) -> None:
         self.file = file
         self._text = text.replace("\r\n", "\n")
+        self._newlines = [match.start() for match in re.finditer("\n", self._text)]
+        self._headers: dict[str, list[int]] = {}
         try:
             self.data: dict[str, Any] = tomllib.loads(text)
             self._spans: Any = spanned_toml.loads(text)
@@ -81,17 +84,22 @@ class Document:
 
     def _item_offset(self, loc: Loc, items: list[Any], index: int, list_offset: int) -> int:
         """Return where the table ``items[index]`` of the list at ``loc`` begins: at its ``[[header]]``."""
-        name = re.escape(str(loc[-1])) if len(loc) == 1 else ""
-        headers = [m.start() for m in re.finditer(rf"^[ \t]*\[\[[ \t]*{name}[ \t]*\]\]", self._text, re.M)]
+        headers = self._headers_of(str(loc[0])) if len(loc) == 1 else []
         if len(headers) == len(items):
             return headers[index]
         inner = items[index].inner()
         keys = list(inner) if isinstance(inner, dict) else []
         return min((key.span().start for key in keys), default=list_offset)
 
+    def _headers_of(self, name: str) -> list[int]:
+        if name not in self._headers:
+            header = rf"^[ \t]*\[\[[ \t]*{re.escape(name)}[ \t]*\]\]"
+            self._headers[name] = [match.start() for match in re.finditer(header, self._text, re.M)]
+        return self._headers[name]
+
     def _line_and_column(self, offset: int) -> tuple[int, int]:
-        before = self._text[:offset]
-        return before.count("\n") + 1, offset - before.rfind("\n")
+        earlier = bisect_left(self._newlines, offset)
+        return earlier + 1, offset - (self._newlines[earlier - 1] if earlier else -1)
 
     def _unreadable(self, why: str, line: int, column: int) -> ScenarioError:
         found = f"what is not TOML ({why[:200]})"

@@ -163,6 +163,47 @@ MISTAKES = [
     ('status = "lapsed"\naccess = false', "", 42, "expect[0]", "at least one of"),
     ('hold = "ever"', "", 48, "expect[1]", "always"),
     ('["1d", "2d"]', '["2d", "1d"]', 49, "expect[1].between", "before its beginning"),
+    ('["1d", "2d"]', '["1d", "4d"]', 49, "expect[1].between[1]", "1d after the end"),
+    ('["1d", "2d"]', '["1d"]', 49, "expect[1].between", "at least 2"),
+    ('["1d", "2d"]', '["1d", "2d", "3d"]', 49, "expect[1].between", "at most 2"),
+    ("between = ", 'at = "1d"\nbetween = ', 50, "expect[1].between", "only one of them"),
+    ('between = ["1d", "2d"]\nhold = "ever"', "", 48, "expect[1]", "neither at nor between"),
+    ('between = ["1d", "2d"]', 'at = "1d"', 50, "expect[1].hold", "only where between is"),
+    ('hold = "ever"', 'hold = "once"', 50, "expect[1].hold", "always, ever"),
+    ('at = "2d 4h"', 'at = "3d 1us"', 43, "expect[0].at", "1us after the end"),
+    ('node = "fdl-1"\nstatus', 'node = "fdl-4"\nstatus', 44, "expect[0].node", "did you mean fdl-3?"),
+    ('status = "lapsed"', 'status = "lapse"', 45, "expect[0].status", "did you mean lapsed?"),
+    ("access = false", 'access = "no"', 46, "expect[0].access", "true or false"),
+    ("access = false", "failure = 30006", 46, "expect[0].failure", "30005, 30007"),
+    ("access = false", 'failure = "30003"', 46, "expect[0].failure", '"30003"'),
+    ("registered = 3", "registered = -1", 51, "expect[1].registered", "a number greater than or equal to 0"),
+    # Here the cases of the verbs: keys that one does not take, and those that it needs.
+    ('do = "server.stop"', 'do = "server.start"', 28, "events[0].lasts", "server.start does not take"),
+    ('do = "server.stop"', 'do = "node.stop"', 25, "events[0].node", "node.stop needs"),
+    ('lasts = "23h"', 'only = "lapsed"', 28, "events[0].only", "server.stop does not take"),
+    ('lasts = "23h"', 'lasts = "0s"', 28, "events[0].lasts", "above zero"),
+    ('lasts = "23h"', "lasts = 23", 28, "events[0].lasts", "in quotes"),
+    ('at = "1d 1h 30m"\n', "", 25, "events[0].at", "server.stop needs"),
+    ('at = "1d 1h 30m"', "at = 2026-03-02T00:00:00", 26, "events[0].at", "2026-03-02T00:00:00Z"),
+    ('do = "server.stop"\n', "", 25, "events[0].do", "one of server.stop"),
+    ('do = "server.stop"', 'do = "network.cut"\ndirection = "up"', 28, "events[0].direction", "requests"),
+    ('do = "node.register"', 'do = "node.move"', 30, "events[1].address", "node.move needs"),
+    ('do = "node.register"', 'do = "node.move"\naddress = "10.0.0.01"', 33, "events[1].address", "leading zero"),
+    # Three nodes from 255.255.255.254 on would need an address beyond the last one.
+    ('do = "node.register"', 'do = "node.move"\naddress = "255.255.255.254"', 33, "events[1].address", "3 addresses"),
+    ('do = "clock.drift"', 'do = "clock.step"', 36, "events[2].by", "clock.step needs"),
+    ('host = "fdl-?"\n', "", 36, "events[2].host", "clock.drift needs"),
+    ("ppm = 0.5", "ppm = nan", 40, "events[2].ppm", "nan"),
+    # Network, and the keys that name the whole run.
+    ("[licence]", '[network]\ntimeout = "2h"\n[licence]', 7, "network.timeout", "less than 2h"),
+    ("[licence]", '[network]\ntimeout = "0s"\n[licence]', 7, "network.timeout", "above zero"),
+    ("[licence]", '[network]\nlatency = "-5ms"\n[licence]', 7, "network.latency", "without a sign"),
+    ("[licence]", '[network]\njitter = "1s"\n[licence]', 7, "network.jitter", "one of latency, timeout"),
+    ('duration = "3d"', 'duration = "36526d"', 4, "duration", "100 years"),
+    ("start = 2026-03-01T00:00:00Z", 'start = "2026-03-01T00:00:00Z"', 3, "start", "without quotes"),
+    ('application = "report1"\nspread', "spread", 12, "nodes[0].application", "every nodes table needs"),
+    ('name = "spare"', 'name = "server"', 20, "nodes[1].name", "other than 'server'"),
+    ('register = "never"', 'register = "-1h"', 23, "nodes[1].register", "without a sign"),
     ('reading = "revive"', 'reading = "nobody"', 52, "expect[1].reading[0]", "literal"),
 ]
 
@@ -181,6 +222,41 @@ def test_a_mistake_names_its_line_and_key(old: str, new: str, line: int, key: st
 def test_all_mistakes_are_told_at_once_in_order() -> None:
     text = GOOD.replace("capacity = 3", "capacity = 0").replace("server.stop", "server.stopp").replace("40m", "40 m")
     assert [problem.key for problem in problems(text)] == ["licence.capacity", "nodes[0].spread", "events[0].do"]
+
+
+def test_a_wrong_verb_or_node_hides_no_other_mistake() -> None:
+    # The verb is unknown, and so is what else its event may hold; the first node has no name to match.
+    text = GOOD.replace('do = "server.stop"', 'do = "stop"').replace('lasts = "23h"', 'lasts = "-1h"')
+    text = text.replace('name = "fdl"', "name = 1").replace('status = "lapsed"', 'status = "l"')
+    keys = [problem.key for problem in problems(text)]
+    assert keys == ["nodes[0].name", "events[0].do", "events[0].lasts", "expect[0].status"]
+
+
+def test_every_bad_entry_of_one_list_of_addresses_is_named() -> None:
+    text = GOOD.replace('"192.168.0.1"]', '"192.168.0.9-192.168.0.1, 10.0.0.1, 10.0.0.01"]')
+    (problem,) = problems(text)
+    assert '"192.168.0.9-192.168.0.1" (reversed)' in problem.found
+    assert '"10.0.0.01" (a leading zero)' in problem.found
+    assert '"10.0.0.1"' not in problem.found
+
+
+def test_what_may_look_wrong_and_is_not() -> None:
+    # An event may end after the run, and an answer may take longer than a node waits for it.
+    text = GOOD.replace('lasts = "23h"', 'lasts = "30d"').replace("[licence]", '[network]\nlatency = "1h"\n[licence]')
+    scenario = loads(text.replace("rules = ", "#:schema x.json\nrules = ").replace('"R028"', "").replace("\n", "\r\n"))
+    assert scenario.events[0].until_us == (25 * 60 + 30 + 30 * 24 * 60) * HOUR // 60
+    # Two lines more come before it than in `GOOD`, and one of the comment.
+    assert (scenario.rules, scenario.events[0].line) == ((), 28)
+
+
+def test_a_step_of_a_clock_may_go_back_and_the_server_is_a_host() -> None:
+    (*_, step) = loads(GOOD + '\n[[events]]\nat = "2h"\ndo = "clock.step"\nhost = "server"\nby = "-1h"\n').events
+    assert (step.host, step.by_us) == ("server", -HOUR)
+
+
+def test_a_cut_means_all_nodes_and_both_directions_unless_it_says() -> None:
+    cut = loads(GOOD + '\n[[events]]\nat = "2h"\ndo = "network.cut"\n').events[-1]
+    assert (cut.nodes, cut.direction, cut.until_us) == (("fdl-1", "fdl-2", "fdl-3", "spare"), "both", None)
 
 
 def test_a_mistake_of_the_whole_timeline_has_its_line_too() -> None:
