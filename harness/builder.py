@@ -8,17 +8,19 @@
         world.at("1d 1h 30m").server_stop(lasts="5h")
         result = world.run("3d")
         assert result.outcome is Outcome.PASSED
-        assert world.status("fdl-1", at="1d 3h") == "interrupted"
+        assert result.status("fdl-1", at="1d 3h") == "interrupted"
+
+The world itself answers the same questions about its last run.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from fake_fdl_nodes.node import Node
-from harness.durations import parse_duration
-from harness.expectations import Timelines
+from harness.expectations import Value
 from harness.runner import Result, jobs_for, run_one
 from harness.scenario import Scenario, Verb
 from harness.scenario_file import from_mapping
@@ -57,11 +59,11 @@ def _method_names() -> list[str]:
 
 
 class WorldBuilder:
-    """A world that is being built. After `run` it answers what became of its nodes."""
+    """A world that is being built. After `run` it answers what became of its nodes, as the `Result` does."""
 
     def __init__(self, title: str = "a world built in Python", start: str = "2026-03-01T00:00:00Z") -> None:
         self._data: dict[str, Any] = {"title": title, "start": start, "nodes": [], "events": [], "expect": []}
-        self._timelines: Timelines | None = None
+        self._last: Result | None = None
         self.licence()
 
     def licence(self, capacity: int = 1, addresses: list[str] | None = None, **keys: Any) -> WorldBuilder:
@@ -96,8 +98,11 @@ class WorldBuilder:
 
         :raises ScenarioError: naming every mistake.
         """
-        start = datetime.fromisoformat(self._data["start"])
-        return from_mapping(self._data | {"duration": duration, "start": start})
+        data = self._data | {"duration": duration}
+        # A text that is no instant is left for the checks to name, like every other mistake.
+        with suppress(ValueError):
+            data["start"] = datetime.fromisoformat(data["start"])
+        return from_mapping(data)
 
     def run(
         self,
@@ -116,31 +121,29 @@ class WorldBuilder:
         scenario = self.scenario(duration)
         (job,) = jobs_for(scenario, [reading_named(reading)], every_poll=every_poll)
         result = run_one(job, server=server, node=node)
-        self._timelines = Timelines(scenario, result.trace)
+        self._last = result
         return result
 
-    # What became of it.
+    # What became of it in the last run.
 
-    def status(self, node: str, *, at: str) -> Any:
+    def status(self, node: str, *, at: str) -> Value:
         """Return the status of ``node`` after everything at the instant ``at``."""
-        return self._ask("status", node, at)
+        return self._result.status(node, at=at)
 
-    def access(self, node: str, *, at: str) -> Any:
+    def access(self, node: str, *, at: str) -> Value:
         """Tell whether access to ``node`` is open after everything at the instant ``at``."""
-        return self._ask("access", node, at)
+        return self._result.access(node, at=at)
 
-    def failure(self, node: str, *, at: str) -> Any:
+    def failure(self, node: str, *, at: str) -> Value:
         """Return the failure that ``node`` shows at ``at``: a code, ``"/"``, the generic text, or ``"none"``."""
-        return self._ask("failure", node, at)
+        return self._result.failure(node, at=at)
 
-    def registered(self, *, at: str) -> Any:
+    def registered(self, *, at: str) -> Value:
         """Return the number of live slots after everything at the instant ``at``."""
-        return self._ask("registered", None, at)
+        return self._result.registered(at=at)
 
-    def _ask(self, what: str, node: str | None, at: str) -> Any:
-        if self._timelines is None:
+    @property
+    def _result(self) -> Result:
+        if self._last is None:
             raise RuntimeError("nothing has happened yet; call run() first")
-        try:
-            return self._timelines.of(what, node).at(parse_duration(at))
-        except KeyError:
-            raise ValueError(f"no node is named {node!r}") from None
+        return self._last

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import io
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +36,10 @@ def main() -> None:
     One authorization server and a fleet of nodes live through outages, clock skew and network cuts in simulated
     time. Everything is simulated: nothing here can authorize a real product.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # What cannot be written in the terminal's encoding, such as a file's name that is no text, is escaped.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _readings(_context: click.Context, _parameter: click.Parameter, name: str | None) -> list[Reading] | None:
@@ -64,6 +70,7 @@ def _readings(_context: click.Context, _parameter: click.Parameter, name: str | 
 @click.option("--junit", "junit_file", type=click.Path(path_type=Path), help="Write the results as JUnit XML.")
 @click.option("--trace", "trace_dir", type=click.Path(path_type=Path), help="Write each history as JSON Lines.")
 @click.option("-j", "workers", type=click.IntRange(1), default=1, help="How many processes run scenarios.")
+@click.option("--traceback", is_flag=True, help="Show where an internal error comes from.")
 def run(
     paths: tuple[Path, ...],
     readings: list[Reading] | None,
@@ -73,30 +80,38 @@ def run(
     junit_file: Path | None,
     trace_dir: Path | None,
     workers: int,
+    traceback: bool,
 ) -> None:
     """Run scenarios, the whole library if no PATH is given.
 
     A PATH is a scenario file, or a folder of them. An expectation that names readings is judged under those, one that
     names none under the scenario's own reading.
 
-    Exit codes: 0 all held; 1 a rule was violated or an expectation not met; 2 a file or the call is wrong, and
-    nothing was run; 3 a rule that a scenario names could not be judged.
+    Exit codes: 0 all held; 1 a rule was violated, an expectation not met, or the harness itself is at fault; 2 a file
+    or the call is wrong, and nothing was run; 3 a rule that a scenario names could not be judged.
     """
     from rich.console import Console
 
     from harness.report.matrix import dependent_outcomes, matrix
     from harness.report.table import shorten, show_as_they_come, show_failures, summary
-    from harness.runner import Outcome, jobs_for, run_jobs
+    from harness.runner import InternalError, Outcome, jobs_for, run_jobs
 
     scenarios = _load(paths)
     for file in (json_file, junit_file):
         _claim(file)
+    _make(trace_dir)
     jobs: list[Job] = []
     for scenario in scenarios:
         jobs += jobs_for(scenario, readings, seed=seed, every_poll=every_poll)
     console = Console()
     width = max(len(shorten(scenario.file)) for scenario in scenarios)
-    results = show_as_they_come(run_jobs(jobs, workers), len(jobs), console, width)
+    try:
+        results = show_as_they_come(run_jobs(jobs, workers), len(jobs), console, width)
+    except InternalError as error:
+        if traceback:
+            raise
+        click.echo(f"internal error, not a verdict: {error}", err=True)
+        raise SystemExit(FAILED) from None
     show_failures(results, console)
     if readings is not None and len(readings) > 1:
         console.print()
@@ -180,9 +195,10 @@ def _load(paths: Sequence[Path]) -> list[Scenario]:
     """Return the scenarios at ``paths``, or tell everything that is wrong with any of them and exit."""
     from harness.scenario_file import ScenarioError, load
 
-    files = [file for path in paths or (library_path(),) for file in find_scenarios(path)]
-    if not files:
-        raise click.UsageError(f"there is no scenario file (*.toml) in {', '.join(map(str, paths))}")
+    found = {path: find_scenarios(path) for path in paths or (library_path(),)}
+    if empty := [str(path) for path, files in found.items() if not files]:
+        raise click.UsageError(f"there is no scenario file (*.toml) in {', '.join(empty)}")
+    files = [file for each in found.values() for file in each]
     scenarios, errors = [], []
     for file in files:
         try:
@@ -203,8 +219,22 @@ def _load(paths: Sequence[Path]) -> list[Scenario]:
 
 def _claim(file: Path | None) -> None:
     """Make sure that a report can be written before hours are spent on what it reports."""
-    if file is not None:
-        _write(file, [])
+    if file is None:
+        return
+    # `--json x.toml` is what one types who forgets the name of the report before the scenario's.
+    if file.suffix == ".toml":
+        raise click.UsageError(f"{file} is named like a scenario; a report would overwrite it")
+    _write(file, [])
+
+
+def _make(folder: Path | None) -> None:
+    """Make ``folder`` before the runs, too."""
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"{folder} cannot be made: {error.strerror or error}") from None
 
 
 def _write(file: Path, lines: Iterable[str]) -> None:
@@ -227,10 +257,6 @@ def _write_reports(
     if junit_file is not None:
         _write(junit_file, [results_as_junit(results)])
     if trace_dir is not None:
-        try:
-            trace_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise click.UsageError(f"{trace_dir} cannot be made: {error.strerror or error}") from None
         names: dict[str, Any] = {}
         for result in results:
             stem = f"{Path(result.scenario.file).stem}.{result.reading.name}"

@@ -13,15 +13,17 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from harness.scenario import Expect, Scenario
 from harness.trace import Status, Trace
 from reference_server.protocol import Code
 from reference_server.readings import Reading
 
-__all__ = ["Met", "Timeline", "Timelines", "judge_expectations", "own_reading"]
+__all__ = ["Met", "Timeline", "Timelines", "Value", "failure_value", "judge_expectations", "own_reading"]
 
-Value = int | str | bool | None
+#: What can be stated and found: a status, whether access is open, a failure's code or text, a number of slots.
+Value: TypeAlias = int | str | bool | None
 
 
 def own_reading(scenario: Scenario) -> str:

@@ -7,6 +7,7 @@ fresh `harness.builder.WorldBuilder`, and ``run_scenario``.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -67,13 +68,22 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFi
     if file_path.suffix != ".toml":
         return None
     try:
-        data = tomllib.loads(file_path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        text = file_path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
         return None
-    if not all(key in data for key in _MARKS):
+    if not _is_scenario(text):
         return None
     collected: ScenarioFile = ScenarioFile.from_parent(parent, path=file_path)
     return collected
+
+
+def _is_scenario(text: str) -> bool:
+    try:
+        data = tomllib.loads(text)
+    except (ValueError, RecursionError):
+        # A scenario with a slip in its TOML has to fail; it must not vanish from the suite.
+        return all(re.search(rf"^(\[\[)?{key}\b", text, re.MULTILINE) for key in _MARKS)
+    return all(key in data for key in _MARKS)
 
 
 class ScenarioFile(pytest.File):

@@ -1,15 +1,24 @@
-"""The runner: plays scenarios under readings, has them judged, and says how they ended."""
+"""The runner: plays scenarios under readings, has them judged, and says how they ended.
+
+A run can also be asked about any instant of it. A run that raises is a fault of the harness: it is reported as an
+`InternalError` that names the run and the command that repeats it.
+"""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from multiprocessing import get_context
 
 from fake_fdl_nodes.node import Node
-from harness.expectations import Met, judge_expectations, own_reading
+from harness.durations import format_duration, parse_duration
+from harness.expectations import Met, Timelines, Value, failure_value, judge_expectations, own_reading
+from harness.problems import one_of
 from harness.rulebook import Judgement, Ruling, judge
 from harness.scenario import Scenario
 from harness.trace import Trace
@@ -17,7 +26,20 @@ from harness.world import NodeFactory, ServerFactory, run
 from reference_server.authority import Authority
 from reference_server.readings import Reading, reading_named
 
-__all__ = ["Job", "Outcome", "Result", "jobs_for", "run_jobs", "run_one"]
+__all__ = ["InternalError", "Job", "Outcome", "Result", "jobs_for", "run_jobs", "run_one"]
+
+
+class InternalError(Exception):
+    """A run that raised, which is a fault of the harness whatever the scenario says: which ``run``, and ``why``."""
+
+    def __init__(self, run: str, why: str) -> None:
+        # Both are arguments of the exception, so that it survives the way back from a worker.
+        super().__init__(run, why)
+        self.run = run
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{self.run}: {self.why}"
 
 
 class Outcome(Enum):
@@ -39,12 +61,26 @@ class Job:
     seed: int = 0
     every_poll: bool = False
 
+    @property
+    def command(self) -> str | None:
+        """The command that runs just this, ``None`` for a scenario that comes from no file."""
+        file = self.scenario.file
+        if file.startswith("<"):
+            return None
+        path = f"./{file}" if file.startswith("-") else file
+        parts = ["fdl-harness run", shlex.quote(path), f"--reading {self.reading.name}"]
+        parts += [f"--seed {self.seed}"] if self.seed else []
+        parts += ["--every-poll"] if self.every_poll else []
+        return " ".join(parts)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
-    """What came of one run.
+    """What came of one run, which can be asked about any instant of it.
 
-    ``events`` counts what happened in it: requests, changes of status, slots and hosts, and failure rows.
+    ``events`` counts what happened in it: requests, changes of status, slots and hosts, and failure rows. Instants
+    that it is asked about are durations from the start, such as ``"1d 3h"``; it answers with what was so after
+    everything at that instant.
     """
 
     scenario: Scenario
@@ -87,16 +123,58 @@ class Result:
         ]
 
     @property
-    def command(self) -> str:
-        """The command that runs just this again."""
-        parts = ["fdl-harness run", _quoted(self.scenario.file), f"--reading {self.reading.name}"]
-        parts += [f"--seed {self.seed}"] if self.seed else []
-        parts += ["--every-poll"] if self.every_poll else []
-        return " ".join(parts)
+    def command(self) -> str | None:
+        """The command that runs just this again, ``None`` for a scenario that comes from no file."""
+        return Job(scenario=self.scenario, reading=self.reading, seed=self.seed, every_poll=self.every_poll).command
 
+    # What was so when.
 
-def _quoted(path: str) -> str:
-    return path if all(c.isalnum() or c in "/._-+" for c in path) else f"'{path}'"
+    def status(self, node: str, *, at: str) -> Value:
+        """Return the status of ``node``, such as ``"registered"``."""
+        return self._ask("status", node, at)
+
+    def access(self, node: str, *, at: str) -> Value:
+        """Tell whether access to ``node`` was open."""
+        return self._ask("access", node, at)
+
+    def failure(self, node: str, *, at: str) -> Value:
+        """Return the failure that ``node`` showed: a code, ``"/"``, the generic text, or ``"none"``."""
+        return self._ask("failure", node, at)
+
+    def registered(self, *, at: str) -> Value:
+        """Return the number of live slots."""
+        return self._ask("registered", None, at)
+
+    def failures(self, node: str) -> list[tuple[int, Value]]:
+        """Return every row of the failure list of ``node``, oldest first: its instant (true us) and its code."""
+        place = self._place(node)
+        return [(row.at_us, failure_value(row.code)) for row in self.trace.failures if row.node == place]
+
+    def rule(self, rule: str) -> Judgement:
+        """Return what became of the rule with this id.
+
+        :raises ValueError: if no judged rule has it.
+        """
+        if rule not in self.judgements:
+            raise ValueError(f"no judged rule has the id {rule!r}; `fdl-harness rules` lists them")
+        return self.judgements[rule]
+
+    def _place(self, node: str) -> int:
+        if node not in self.trace.nodes:
+            raise ValueError(f"no node is named {node!r}; expected {one_of(self.trace.nodes, node)}")
+        return self.trace.nodes.index(node)
+
+    def _ask(self, what: str, node: str | None, at: str) -> Value:
+        at_us, end_us = parse_duration(at), self.scenario.duration_us
+        if at_us > end_us:
+            raise ValueError(f"{at!r} is after the end of the run, which lasted {format_duration(end_us)}")
+        if node is not None:
+            self._place(node)
+        return self._timelines.of(what, node).at(at_us)
+
+    @cached_property
+    def _timelines(self) -> Timelines:
+        return Timelines(self.scenario, self.trace)
 
 
 def run_one(job: Job, *, server: ServerFactory = Authority, node: NodeFactory = Node) -> Result:
@@ -133,10 +211,27 @@ def jobs_for(
 
 
 def run_jobs(jobs: Sequence[Job], workers: int = 1) -> Iterator[Result]:
-    """Run ``jobs`` and yield their results in order, on ``workers`` processes."""
+    """Run ``jobs`` and yield their results in order, on ``workers`` processes.
+
+    :raises InternalError: if a run raises, after the results before it.
+    """
     if workers <= 1 or len(jobs) <= 1:
-        yield from map(run_one, jobs)
+        yield from map(_run, jobs)
         return
     # Spawned workers share nothing with this process that could differ between runs.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(run_one, jobs)
+        try:
+            yield from pool.map(_run, jobs)
+        except BrokenProcessPool as error:
+            raise InternalError(
+                "a worker", "it ended before its run did (out of memory?); try fewer of them"
+            ) from error
+
+
+def _run(job: Job) -> Result:
+    try:
+        return run_one(job)
+    except Exception as error:
+        run = f"{job.scenario.file} [{job.reading.name}], seed {job.seed}"
+        again = f"; again: {job.command} --traceback" if job.command else ""
+        raise InternalError(run, f"{type(error).__name__}: {error}{again}") from error

@@ -1,9 +1,9 @@
 """The documents keep what they promise: links lead somewhere, and what they show is what one gets.
 
 How a page is read: a ``toml`` or ``python`` block whose first line is a comment with a file's name is that file. A
-``console`` block shows commands after ``$`` and below each what it prints; ``...`` stands for any lines, spacing and
-the value of a digest do not matter, and ``console exit=1`` says how the block's commands end. Commands other than
-``fdl-harness`` are not run here.
+``console`` block shows commands after ``$`` and below each what it prints; ``...`` stands for any lines, or in a line for
+any text, spacing and the value of a digest do not matter, and ``console exit=1`` says how the block's commands end.
+Commands other than ``fdl-harness`` are not run here.
 """
 
 from __future__ import annotations
@@ -103,7 +103,10 @@ def _plain(line: str) -> str:
 
 
 def _shown_in(shown: list[str], printed: list[str]) -> bool:
-    pattern = "".join("(?:.*\n)*?" if line.strip() == "..." else re.escape(_plain(line)) + "\n" for line in shown)
+    def pattern_of(line: str) -> str:
+        return "(?:.*\n)*?" if line.strip() == "..." else re.escape(_plain(line)).replace(r"\.\.\.", ".*") + "\n"
+
+    pattern = "".join(map(pattern_of, shown))
     return re.fullmatch(pattern, "".join(f"{_plain(line)}\n" for line in printed)) is not None
 
 
@@ -187,6 +190,8 @@ def test_the_shares_are_what_a_run_gives(length: str) -> None:
         (["...", "c"], ["a", "b", "c"], True),
         (["...", "b"], ["a", "b", "c"], False),
         (["a  b"], ["a b"], True),
+        (["a ..."], ["a b c"], True),
+        (["a ... c"], ["a b d"], False),
         (["digest 0123456789ab"], ["digest ba9876543210"], True),
         (["1 run: 1 passed"], ["1 run: 0 passed, 1 failed"], False),
         ([], [], True),

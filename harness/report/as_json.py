@@ -12,7 +12,7 @@ from harness.runner import Result
 from harness.trace import Status, TransitionReason
 from reference_server.protocol import Code
 
-__all__ = ["results_as_json", "results_as_text"]
+__all__ = ["code_value", "results_as_json", "results_as_text"]
 
 
 def results_as_text(results: Sequence[Result]) -> str:
@@ -97,7 +97,12 @@ def _nodes(result: Result) -> dict[str, Any]:
     for access in trace.access:
         nodes[trace.nodes[access.node]]["access"] = bool(access.opened)
     for row in trace.failures:
-        code = Code(row.code)
-        shown: int | str | None = int(code) if code > 0 else (code.label or None)
-        nodes[trace.nodes[row.node]]["failures"].append({"at_us": row.at_us, "code": shown, "name": code.shown_name})
+        nodes[trace.nodes[row.node]]["failures"].append(
+            {"at_us": row.at_us, "code": code_value(row.code), "name": Code(row.code).shown_name}
+        )
     return nodes
+
+
+def code_value(code: int) -> int | str | None:
+    """Return a code of the trace as reports write it: its number, ``"/"``, or ``None`` where there is none."""
+    return code if code > 0 else (Code(code).label or None)

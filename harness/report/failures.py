@@ -31,7 +31,8 @@ def explain(result: Result) -> list[str]:
         for rule in result.unjudged:
             why = "was never put to the test" if rule in result.judgements else "is not judged yet"
             lines.append(f"  {rule} {why}, and the scenario names it: {catalogue()[rule].text}")
-    lines.append(f"  again: {result.command}")
+    if result.command is not None:
+        lines.append(f"  again: {result.command}")
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
@@ -9,6 +10,9 @@ from harness.report.failures import explain
 from harness.runner import Outcome, Result
 
 __all__ = ["results_as_junit"]
+
+#: Control characters, halves of surrogate pairs (bytes of a file's name that are no text), and the two non-characters.
+_ILLEGAL = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def results_as_junit(results: Sequence[Result]) -> str:
@@ -23,7 +27,10 @@ def results_as_junit(results: Sequence[Result]) -> str:
     )
     for result in results:
         case = ET.SubElement(
-            suite, "testcase", classname=result.scenario.file, name=f"{result.scenario.title} [{result.reading.name}]"
+            suite,
+            "testcase",
+            classname=_legal(result.scenario.file),
+            name=_legal(f"{result.scenario.title} [{result.reading.name}]"),
         )
         if result.outcome is not Outcome.PASSED:
             kind = "failure" if result.outcome is Outcome.FAILED else "error"
@@ -36,5 +43,5 @@ def results_as_junit(results: Sequence[Result]) -> str:
 
 
 def _legal(text: str) -> str:
-    """Return ``text`` without the control characters that XML has no way to write."""
-    return "".join(c if c in "\t\n" or c >= " " else "?" for c in text)
+    """Return ``text`` without the characters that XML has no way to write; a file's name can hold some."""
+    return _ILLEGAL.sub("?", text)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from harness.report.as_json import code_value
 from harness.runner import Result
 from harness.trace import (
     NEVER,
@@ -100,7 +101,7 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
             "at_us": row.at_us,
             "node": trace.nodes[row.node],
             "wall_us": row.wall_us,
-            "code": Code(row.code).label or None,
+            "code": code_value(row.code),
             "name": Code(row.code).shown_name,
             "number": row.number,
         }

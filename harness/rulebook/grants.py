@@ -7,7 +7,8 @@ from dataclasses import fields
 from harness.rulebook.history import History
 from harness.rulebook.judging import judges
 from harness.rulebook.ledger import Ledger
-from harness.rulebook.nodelaw import HOLDING, OPEN, NodeLaws, validation
+from harness.rulebook.nodelaw import HOLDING, OPEN, NodeLaws
+from harness.rulebook.validation import validation
 from harness.rulebook.verdicts import Tally
 from harness.trace import NEVER, Exchange, Outcome, Status, TransitionReason, Verdict
 from reference_server.protocol import Details, Kind

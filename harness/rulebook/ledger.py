@@ -2,8 +2,8 @@
 
 For every request that a running server received, `Ledger.before` says what the law makes of the slots at that moment:
 whether the sender holds one, how old its last accepted request is, how many are taken. `Ledger.expected` lists every
-change by which a slot has to go or come back (void, restored, dropped, freed). It believes the server about what it accepted, so that each
-decision is judged on the history as it was, and one mistake is not counted over and over.
+change by which a slot has to go or come back (void, restored, dropped, freed). It believes the server about what it
+accepted, so that each decision is judged on the history as it was, and one mistake is not counted over and over.
 
 The law (Note 11, R034): a slot is void at the first microsecond beyond 24 h since its last accepted request arrived,
 on the server's boot-time clock; a start recovers the age from the stored wall-clock instant.

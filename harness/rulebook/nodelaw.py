@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from harness.rulebook.history import History, NodeView
 from harness.rulebook.ledger import DAY_US, PERIOD_US, Ledger
+from harness.rulebook.validation import validation
 from harness.trace import (
     NEVER,
     Beat,
@@ -26,21 +27,17 @@ from harness.trace import (
     Status,
     Verdict,
 )
-from reference_server.protocol import Code, Grant, Kind, is_signed
+from reference_server.protocol import Code, Kind
 
 __all__ = [
-    "SIMULATED_KEY",
     "ExpectedRow",
     "ExpectedTransition",
     "NodeLaw",
     "NodeLaws",
     "PollFinding",
     "WrongTurn",
-    "validation",
 ]
 
-#: The key under which the simulation signs.
-SIMULATED_KEY = b"fdl-harness simulated key"
 STRIKES = 12
 HOLDING = (Status.REGISTERED, Status.INTERRUPTED, Status.REJECTED)
 OPEN = (Status.REGISTERED, Status.INTERRUPTED)
@@ -74,34 +71,6 @@ class PollFinding(NamedTuple):
 
     at_us: int
     message: str
-
-
-def validation(history: History, exchange: Exchange) -> Code | None:
-    """Return why a node had to find the grant that reached it bad, ``None`` if it had to accept it (R006)."""
-    trace, setup = history.trace, history.scenario.nodes[exchange.node]
-    if exchange.kind == Kind.UNBIND:
-        return None
-    capacity, details = trace.contents[exchange.content]
-    grant = Grant(
-        number=exchange.number,
-        installation=setup.installation,
-        server_time_us=exchange.server_time_us,
-        capacity=capacity,
-        details=details,
-        signature=trace.signatures[exchange.signature],
-    )
-    if not is_signed(grant, SIMULATED_KEY):
-        return Code.INCORRECT_LICENSE_FORMAT
-    waited_us = history.clocks.boot_us(setup.name, exchange.delivered_us) - exchange.sent_boot_us
-    if details.expires_us is not None and exchange.server_time_us + waited_us >= details.expires_us:
-        return Code.LICENSE_EXPIRED
-    if details.access_domains and setup.domain not in details.access_domains:
-        return Code.LICENSE_DOMAIN_ERROR
-    if details.application_names and setup.application not in details.application_names:
-        return Code.LICENSE_APPNAME_ERROR
-    if details.access_ports and setup.port not in details.access_ports:
-        return Code.INCORRECT_LICENSE_FORMAT
-    return None if "FineDataLink" in details.function_points else Code.INCORRECT_LICENSE_FORMAT
 
 
 class _Moment(NamedTuple):
