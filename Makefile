@@ -17,20 +17,20 @@ run: $(READY)  ## Run the scenario library.
 test: $(READY)  ## Run all tests, the type checks and the lint, each in an environment of its own.
 	$(BIN)/tox
 
-$(READY): constraints.txt pyproject.toml
+$(READY): .ci/constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; name it: make run PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .ci/constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock: $(READY)  ## Pin the newest versions of everything in constraints.txt.
+lock: $(READY)  ## Pin the newest versions of everything in .ci/constraints.txt.
 	$(PYTHON) -m venv --clear .make/lock
 	.make/lock/bin/pip install --quiet pip-tools
 	.make/lock/bin/pip-compile --quiet --upgrade --extra dev --all-build-deps --generate-hashes --allow-unsafe \
 	  --strip-extras --no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	  --no-emit-options -o constraints.txt pyproject.toml
+	  --no-emit-options -o .ci/constraints.txt pyproject.toml
 
 clean:  ## Remove what was made.
 	rm -rf $(VENV) .tox .make .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,9 +1,9 @@
 """The documents keep what they promise: links lead somewhere, and what they show is what one gets.
 
 How a page is read: a ``toml`` or ``python`` block whose first line is a comment with a file's name is that file. A
-``console`` block shows commands after ``$`` and below each what it prints; ``...`` stands for any lines, or in a line for
-any text, spacing and the value of a digest do not matter, and ``console exit=1`` says how the block's commands end.
-Commands other than ``fdl-harness`` are not run here.
+``console`` block shows commands after ``$`` and below each what it prints; ``...`` stands for any lines, or within a
+line for any text, spacing and the value of a digest do not matter, and ``console exit=1`` says how the block's commands
+end. Commands other than ``fdl-harness`` are not run here.
 """
 
 from __future__ import annotations

@@ -26,15 +26,12 @@ TOP_LEVEL = {
     "scenarios",
     "tests",
     "docs",
-    "changelog",
     "conftest.py",
     "tox.ini",
     "pyproject.toml",
-    "constraints.txt",
     "Makefile",
     "README.md",
     "CHANGELOG.md",
-    "LICENSE",
 }
 #: What may come later.
 PLANNED = {"benchmarks"}
@@ -94,7 +91,7 @@ def test_the_import_contracts_hold(monkeypatch: pytest.MonkeyPatch, capfd: pytes
 
 def _pins() -> dict[str, str]:
     """Return the pinned requirements, by name: each with its version and hashes."""
-    text = (ROOT / "constraints.txt").read_text(encoding="utf-8").replace("\\\n", " ")
+    text = (ROOT / ".ci" / "constraints.txt").read_text(encoding="utf-8").replace("\\\n", " ")
     return {re.split(r"[=\s]", line)[0]: line for line in text.splitlines() if line and not line.startswith("#")}
 
 

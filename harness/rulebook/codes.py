@@ -109,7 +109,14 @@ def each_member_its_reason(history: History, tally: Tally) -> None:
 
 @judges("R107")
 def unlisted_is_generic(history: History, tally: Tally) -> None:
-    """Every refusal for a reason that the table does not list: the node shows "Incorrect License Format"."""
+    """Every refusal for a reason that the table does not list: the node shows "Incorrect License Format".
+
+    Such a reason (an access port that is not licensed, a poll without a slot or from a clone) refuses all the same.
+    """
+    for each in due(history):
+        if each.verdict == Code.INCORRECT_LICENSE_FORMAT and each.exchange.verdict == Verdict.GRANTED:
+            name = history.nodes[each.exchange.node].name
+            tally.broken(each.exchange.arrived_us, name, f"granted although the check of its {each.failing[0]} fails")
     for asked in history.exchanges:
         if asked.outcome != Outcome.NEGATIVE or asked.verdict < 0:
             continue
