@@ -93,7 +93,7 @@ def run(
     from rich.console import Console
 
     from harness.report.matrix import dependent_outcomes, matrix
-    from harness.report.table import shorten, show_as_they_come, show_failures, summary
+    from harness.report.table import show_as_they_come, show_failures, summary
     from harness.runner import InternalError, Outcome, jobs_for, run_jobs
 
     scenarios = _load(paths)
@@ -104,9 +104,8 @@ def run(
     for scenario in scenarios:
         jobs += jobs_for(scenario, readings, seed=seed, every_poll=every_poll)
     console = Console()
-    width = max(len(shorten(scenario.file)) for scenario in scenarios)
     try:
-        results = show_as_they_come(run_jobs(jobs, workers), len(jobs), console, width)
+        results = show_as_they_come(run_jobs(jobs, workers), jobs, console)
     except InternalError as error:
         if traceback:
             raise

@@ -56,7 +56,7 @@ def dependent_outcomes(results: Sequence[Result]) -> Iterator[str]:
         at_us, place, rank, was, now = partings[0]
         node = result.trace.nodes[place]
         others = len({parting[1] for parting in partings}) - 1
-        more = f", and {others} more node{'s' if others > 1 else ''} fare otherwise" if others else ""
+        more = f", and {others} more fare{'s' if others == 1 else ''} otherwise" if others else ""
         yield (
             f"{shorten(result.scenario.file)}: under {result.reading.name}, {_RESPECTS[rank]} of {node} is {now} at "
             f"{format_instant(at_us)}, where it is {was} under {base.reading.name}{more}"

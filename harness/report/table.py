@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,7 +16,7 @@ from rich.text import Text
 from harness.durations import format_duration
 from harness.report.failures import explain
 from harness.rulebook import Ruling
-from harness.runner import Outcome, Result
+from harness.runner import Job, Outcome, Result
 
 __all__ = ["STYLES", "shorten", "show_as_they_come", "show_failures", "summary"]
 
@@ -30,37 +31,57 @@ def shorten(file: str) -> str:
         return file
 
 
-def show_as_they_come(results: Iterable[Result], total: int, console: Console, width: int) -> list[Result]:
+class _Columns(NamedTuple):
+    """How wide the columns are, and whether there is room for the last ones."""
+
+    scenario: int
+    reading: int
+    all_of_them: bool
+
+    @classmethod
+    def of(cls, jobs: Sequence[Job], console: Console) -> _Columns:
+        """Return the columns for ``jobs``; only a narrow terminal leaves some out."""
+        scenario = max(len(shorten(job.scenario.file)) for job in jobs)
+        reading = max(len(job.reading.name) for job in jobs)
+        room = console.width >= scenario + reading + 58
+        return cls(scenario, max(reading, 7), room or not console.is_terminal)
+
+    def header(self) -> Text:
+        more = "  simulated   digest" if self.all_of_them else ""
+        first = f"{'scenario':<{self.scenario}}  {'reading':<{self.reading}}"
+        return Text(f"{first}  {'outcome':<7}  rules held  nodes{more}", style="bold")
+
+    def line(self, result: Result) -> Text:
+        rulings = Counter(each.ruling for each in result.judgements.values())
+        put_to_the_test = rulings[Ruling.HELD] + rulings[Ruling.VIOLATED]
+        file = shorten(result.scenario.file)
+        line = Text(f"{file:<{self.scenario}}  {result.reading.name:<{self.reading}}  ")
+        line.append(f"{result.outcome.value:<7}", style=STYLES[result.outcome])
+        line.append(f"  {f'{rulings[Ruling.HELD]}/{put_to_the_test}':>10}  {len(result.trace.nodes):>5}")
+        if self.all_of_them:
+            line.append(f"  {format_duration(result.scenario.duration_us):<10}  {result.digest[:12]}")
+        return line
+
+
+def show_as_they_come(results: Iterable[Result], jobs: Sequence[Job], console: Console) -> list[Result]:
     """Print a line for each of ``results`` when it is there, and a progress bar below them on a terminal.
 
-    :param width: of the widest scenario's name.
+    :param jobs: what is being run, in the order of the results.
     """
     live = console.is_terminal and not os.environ.get("CI")
     progress = Progress(
         TextColumn("running"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
     )
+    columns = _Columns.of(jobs, console)
     done = []
-    header = f"{'scenario':<{width}}  {'reading':<18} {'outcome':<8} rules held  nodes  simulated   digest"
-    console.print(header, style="bold", markup=False, highlight=False, soft_wrap=True)
+    console.print(columns.header(), highlight=False, soft_wrap=True)
     with progress if live else nullcontext():
-        task = progress.add_task("", total=total)
+        task = progress.add_task("", total=len(jobs))
         for result in results:
-            console.print(_line(result, width), highlight=False, soft_wrap=True)
+            console.print(columns.line(result), highlight=False, soft_wrap=True)
             progress.advance(task)
             done.append(result)
     return done
-
-
-def _line(result: Result, width: int) -> Text:
-    rulings = Counter(each.ruling for each in result.judgements.values())
-    put_to_the_test = rulings[Ruling.HELD] + rulings[Ruling.VIOLATED]
-    line = Text(f"{shorten(result.scenario.file):<{width}}  {result.reading.name:<18} ")
-    line.append(f"{result.outcome.value:<8}", style=STYLES[result.outcome])
-    line.append(
-        f" {rulings[Ruling.HELD]:>5}/{put_to_the_test:<4}  {len(result.trace.nodes):>5}"
-        f"  {format_duration(result.scenario.duration_us):<11} {result.digest[:12]}"
-    )
-    return line
 
 
 def show_failures(results: Sequence[Result], console: Console) -> None:

@@ -72,7 +72,7 @@ class NodeView:
 
     def status_before(self, true_us: int) -> Status:
         """Return the status before anything happened at ``true_us``."""
-        place = bisect_left(self.transitions, true_us, key=lambda change: change.at_us)
+        place = bisect_left(self._turns, true_us)
         return Status(self.transitions[place - 1].after) if place else Status.UNREGISTERED
 
     def status(self, true_us: int) -> Status:
@@ -83,6 +83,10 @@ class NodeView:
         """Tell whether access is open at ``true_us``."""
         place = bisect_right(self.access, true_us, key=lambda change: change.at_us)
         return bool(place and self.access[place - 1].opened)
+
+    @cached_property
+    def _turns(self) -> list[int]:
+        return [change.at_us for change in self.transitions]
 
     @cached_property
     def away(self) -> list[Downtime]:
@@ -112,7 +116,7 @@ class NodeView:
 
     def turned_at(self, true_us: int, status: Status) -> bool:
         """Tell whether the node turned ``status`` at ``true_us``."""
-        place = bisect_left(self.transitions, true_us, key=lambda change: change.at_us)
+        place = bisect_left(self._turns, true_us)
         while place < len(self.transitions) and self.transitions[place].at_us == true_us:
             if self.transitions[place].after == status:
                 return True

@@ -94,6 +94,9 @@ class NodeLaw:
         self._name = node.name
         self._clocks = history.clocks
         self._reading = history.reading
+        #: Whether an instant lapses a node, and not a count or a last poll.
+        self._timed = not history.reading.lapse_by_count and not history.reading.lapse_needs_later_miss
+        self._timeout_us = history.scenario.network.timeout_us
         self.transitions: list[ExpectedTransition] = []
         self.rows: list[ExpectedRow] = []
         self.poll_findings: list[PollFinding] = []
@@ -143,11 +146,15 @@ class NodeLaw:
 
     def _pass_time(self, until: tuple[int, int, int]) -> None:
         """Let the node's own timers do what they had to do before an (instant, round, part)."""
-        while True:
-            timers = [timer for timer in self._timers() if (timer[0], 0, timer[1]) < until]
-            if not timers:
+        until_boot_us = self._clocks.boot_us(self._name, until[0])
+        while self._awake:
+            # Most moments come before anything is due, and these are told apart by the cheaper clock.
+            dues = [due for due in self._dues() if due[0] <= until_boot_us]
+            if not dues:
                 return
-            at_us, which, due_us = min(timers)
+            at_us, which, due_us = min((self._fires(due_us), part, due_us) for due_us, part in dues)
+            if (at_us, 0, which) >= until:
+                return
             self._status = self._resynchronized(at_us)
             # A timer is handled as if at its due instant, unless the node was away when it came.
             on_time = self._clocks.true_us(self._name, due_us) == at_us
@@ -169,23 +176,21 @@ class NodeLaw:
         changed_now = bool(self.transitions) and self.transitions[-1].at_us == at_us
         return self._status if changed_now else self._node.status_before(at_us)
 
-    def _timers(self) -> Iterator[tuple[int, int, int]]:
-        """Yield what the node waits for: (true instant, part of it, due instant on the boot-time clock)."""
-        if not self._awake:
-            return
+    def _dues(self) -> Iterator[tuple[int, int]]:
+        """Yield what the node waits for: (instant on its boot-time clock, part of the instant)."""
         if self._outstanding is not None:
-            yield self._timer(self._outstanding.sent_boot_us + self._history.scenario.network.timeout_us, _TIMEOUT)
+            yield self._outstanding.sent_boot_us + self._timeout_us, _TIMEOUT
         if self._expires_us is not None and self._status in OPEN:
-            yield self._timer(self._expires_us, _EXPIRY)
+            yield self._expires_us, _EXPIRY
         deadline_us = self._deadline_us
         if self._due_us is not None and self._polls and (deadline_us is None or self._due_us <= deadline_us):
-            yield self._timer(self._due_us, _POLL)
+            yield self._due_us, _POLL
         if deadline_us is not None and not self._in_time(deadline_us):
-            yield self._timer(deadline_us, _DEADLINE)
+            yield deadline_us, _DEADLINE
 
-    def _timer(self, due_us: int, part: int) -> tuple[int, int, int]:
-        # It does not fire before the program is there to wait for it.
-        return max(self._awake_since_us, self._clocks.true_us(self._name, due_us)), part, due_us
+    def _fires(self, due_us: int) -> int:
+        """Return the true instant at which a timer fires; not before the program is there to wait for it."""
+        return max(self._awake_since_us, self._clocks.true_us(self._name, due_us))
 
     def _wall(self, at_us: int, boot_us: int, *, before_steps: bool = False) -> int:
         """Return the wall clock's date of what happens at ``at_us`` and is handled as at ``boot_us``."""
@@ -200,8 +205,7 @@ class NodeLaw:
 
     @property
     def _deadline_us(self) -> int | None:
-        timed = not self._reading.lapse_by_count and not self._reading.lapse_needs_later_miss
-        if self._contact_us is None or self._status not in HOLDING or not timed:
+        if self._contact_us is None or self._status not in HOLDING or not self._timed:
             return None
         return self._contact_us + DAY_US
 

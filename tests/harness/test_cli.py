@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -13,7 +14,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from click.testing import CliRunner, Result
 
+import harness.runner
 from harness.cli import main
+from harness.runner import InternalError
 
 ROOT = Path(__file__).parents[2]
 
@@ -98,6 +101,9 @@ def test_mistakes_of_all_files_are_told_and_nothing_runs(files: Path) -> None:
         (["run", "--reading", "literall"], "Did you mean literal?"),
         (["run", "good.toml", "-j", "0"], "0 is not in the range"),
         (["run", "empty"], "there is no scenario file (*.toml) in empty"),
+        (["run", "good.toml", "empty"], "there is no scenario file (*.toml) in empty"),
+        (["run", "good.toml", "--json", "."], ". cannot be written: Is a directory"),
+        (["run", "--json", "good.toml"], "good.toml is named like a scenario; a report would overwrite it"),
         (["run", "good.toml", "--json", "nowhere/out.json"], "nowhere/out.json cannot be written"),
         (["run", "good.toml", "--trace", "good.toml"], "good.toml cannot be made"),
         (["rules", "R999"], "no rule has the id 'R999'"),
@@ -109,6 +115,9 @@ def test_a_wrong_call(files: Path, arguments: list[str], message: str) -> None:
     done = call(*arguments)
     assert done.exit_code == 2
     assert message in done.output
+    # Nothing was run, and the scenario is as it was.
+    assert "passed" not in done.output
+    assert (files / "good.toml").read_text() == GOOD
 
 
 def test_check_only_checks(files: Path) -> None:
@@ -212,3 +221,30 @@ def test_help_loads_neither_the_world_nor_pydantic() -> None:
     code = f"import sys, harness.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_fault_of_the_harness_is_no_verdict_and_names_the_run(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("the world has ended")
+
+    monkeypatch.setattr(harness.runner, "run", broken)
+    done = call("run", "good.toml", "--seed", "7")
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "internal error, not a verdict: good.toml [literal], seed 7: RuntimeError: the world has ended; "
+        "again: fdl-harness run good.toml --reading literal --seed 7 --traceback\n"
+    )
+    with pytest.raises(InternalError):
+        call("run", "good.toml", "--traceback")
+
+
+def test_a_file_whose_name_is_no_text_is_run_and_reported(files: Path) -> None:
+    try:
+        os.rename(b"good.toml", b"\xff.toml")
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    done = call("run", ".", "--json", "out.json", "--junit", "out.xml", "--trace", "traces")
+    assert done.exit_code == 0
+    assert json.loads((files / "out.json").read_text())["results"][0]["outcome"] == "passed"
+    assert ET.parse(files / "out.xml").getroot().find("testsuite/testcase") is not None
+    assert len(list((files / "traces").iterdir())) == 1

@@ -54,6 +54,18 @@ def test_a_mistake_in_a_file_is_told_as_the_command_tells_it(suite: pytest.Pytes
     result.stdout.no_fnmatch_line("*Traceback*")
 
 
+def test_a_scenario_with_a_slip_in_its_toml_fails_and_does_not_vanish(suite: pytest.Pytester) -> None:
+    suite.makefile(".toml", good=GOOD.replace('duration = "2d"', 'duration = "2d'))
+    result = run(suite)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*good.toml:4:15: found what is not TOML*"])
+
+
+def test_a_byte_order_mark_hides_no_scenario(suite: pytest.Pytester) -> None:
+    (suite.path / "good.toml").write_text(GOOD.lstrip(), encoding="utf-8-sig")
+    run(suite).assert_outcomes(passed=1)
+
+
 def test_what_could_not_be_judged_fails(suite: pytest.Pytester) -> None:
     suite.makefile(".toml", good=GOOD.replace('["R028"]', '["R112"]'))
     result = run(suite)

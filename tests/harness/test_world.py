@@ -250,3 +250,9 @@ def test_revive_measures_the_downtime_in_true_time() -> None:
     assert [slot.change for slot in kept.slots] == [SlotChange.TAKEN]
     dropped = play(replace(stop, until_us=HOUR + DAY + 1), duration_us=2 * DAY, reading="revive")
     assert [slot.change for slot in dropped.slots] == [SlotChange.TAKEN, SlotChange.DROPPED]
+
+
+def test_a_clock_stepped_at_the_start_was_wrong_from_the_start() -> None:
+    # The server has never seen a later date, so its grants carry its own: a day behind.
+    trace = play(event(0, Verb.CLOCK_STEP, host="server", by_us=-DAY))
+    assert exchanges(trace)[0].server_time_us == START - DAY + LATENCY

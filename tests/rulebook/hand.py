@@ -6,6 +6,7 @@ itself: a status, a failure row or a slot changes only where the test writes it 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fake_fdl_nodes.fleet import NodeSetup
@@ -81,11 +82,12 @@ class Story:
         details: Details | None = None,
         signature: str | None = None,
         boot_us: int | None = None,
+        ended_us: int | None = None,
     ) -> int:
         """Add one request and what became of it, and return its number.
 
         ``told`` is GRANTED, a code, or how it failed; ``outcome`` is what the node made of it, by default the right
-        thing.
+        thing. ``ended_us`` is when it says that the request ended, if not in its own time.
         """
         place = self._place[name]
         setup = self.scenario.nodes[place]
@@ -126,7 +128,7 @@ class Story:
                 signature=signed,
                 answer_lost=answer_lost,
                 delivered_us=at_us + 10 * MS if answered else NEVER,
-                ended_us=at_us + (10 * MS if answered else 30 * SECOND),
+                ended_us=at_us + (10 * MS if answered else 30 * SECOND) if ended_us is None else ended_us,
                 outcome=outcome,
             )
         )
@@ -167,11 +169,29 @@ class Story:
         """Add a change of access alone."""
         self.trace.access.add(at_us, self._place[name], int(opened))
 
-    def lists(self, name: str, at_us: int, code: int, number: int = NEVER, *, shown: int | None = None) -> None:
-        """Add a failure row, kept in the list to the end."""
+    def lists(
+        self,
+        name: str,
+        at_us: int,
+        code: int,
+        number: int = NEVER,
+        *,
+        shown: int | None = None,
+        wall_us: int | None = None,
+    ) -> None:
+        """Add a failure row, kept in the list to the end, dated by a wall clock that is right or by ``wall_us``."""
         place = self._place[name]
-        self.trace.failures.add(at_us, place, START + at_us, code, number, code if shown is None else shown)
-        self.trace.final_lists[place] += ((START + at_us, code),)
+        dated_us = START + at_us if wall_us is None else wall_us
+        self.trace.failures.add(at_us, place, dated_us, code, number, code if shown is None else shown)
+        self.trace.final_lists[place] += ((dated_us, code),)
+
+    def beats(self, name: str, first_us: int, polls: int) -> None:
+        """Add a run of granted polls, every two hours on a right clock."""
+        place = self._place[name]
+        last_us = first_us + (polls - 1) * 2 * HOUR
+        address = self.scenario.nodes[place].address
+        self.trace.beats.add(place, polls, self._numbers[place] + 1, first_us, first_us, last_us, address)
+        self._numbers[place] += polls
 
     def slot(self, name: str, at_us: int, change: SlotChange, live: int) -> None:
         """Add a change of a slot."""
@@ -191,13 +211,26 @@ class Story:
         self.slot(name, at_us + 5 * MS, SlotChange.TAKEN, live)
         self.turns(name, at_us + 10 * MS, Status.UNREGISTERED, Status.REGISTERED, TransitionReason.GRANTED)
 
-    def misses(self, name: str, at_us: int, told: str = REFUSED_PORT, *, first: bool = False) -> None:
-        """A poll that nobody answers, listed as it should be; the ``first`` one interrupts."""
+    def misses(self, name: str, at_us: int, told: str = REFUSED_PORT, *, first: bool = False, off_us: int = 0) -> None:
+        """A poll that nobody answers, listed as it should be by a wall clock that is ``off_us`` ahead.
+
+        The ``first`` one interrupts.
+        """
         number = self.asks(name, Kind.POLL, at_us, told)
         ended_us = at_us + (10 * MS if told == REFUSED_PORT else 30 * SECOND)
-        self.lists(name, ended_us, Code.NO_CONNECTION, number)
+        self.lists(name, ended_us, Code.NO_CONNECTION, number, wall_us=START + ended_us + off_us)
         if first:
             self.turns(name, ended_us, Status.REGISTERED, Status.INTERRUPTED, TransitionReason.UNANSWERED)
+
+    def lapses(self, name: str, at_us: int, before: Status = Status.INTERRUPTED) -> None:
+        """A lapse while no attempt ends, with the row that it adds."""
+        self.lists(name, at_us, Code.NO_CONNECTION)
+        self.turns(name, at_us, before, Status.LAPSED, TransitionReason.SILENCE)
+
+    def until(self, end_us: int) -> Story:
+        """Let the run end at ``end_us``, so that nothing after it is due."""
+        self.scenario = replace(self.scenario, duration_us=end_us)
+        return self
 
     def judged(self, rule: str) -> Judgement:
         """Return what the rule makes of the story."""
