@@ -189,6 +189,7 @@ class History:
     def _cuts(self) -> dict[tuple[str, str], list[tuple[int, int | None]]]:
         cuts: dict[tuple[str, str], list[tuple[int, int | None]]] = {}
         events = self.scenario.events
+        heals = [(heal, frozenset(heal.nodes)) for heal in events if heal.verb is Verb.NETWORK_HEAL]
         for cut in events:
             if cut.verb is not Verb.NETWORK_CUT:
                 continue
@@ -196,11 +197,8 @@ class History:
                 for direction in _directions(cut.direction):
                     ends = [
                         heal.at_us
-                        for heal in events
-                        if heal.verb is Verb.NETWORK_HEAL
-                        and heal.at_us > cut.at_us
-                        and name in heal.nodes
-                        and direction in _directions(heal.direction)
+                        for heal, names in heals
+                        if heal.at_us > cut.at_us and name in names and direction in _directions(heal.direction)
                     ]
                     ends += [] if cut.until_us is None else [cut.until_us]
                     cuts.setdefault((name, direction), []).append((cut.at_us, min(ends, default=None)))

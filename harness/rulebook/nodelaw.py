@@ -249,7 +249,9 @@ class NodeLaw:
     def _judge_poll(self, sent_boot_us: int, at_us: int) -> None:
         self.polls_tested += 1
         deadline_us = self._deadline_us
-        if not self._polls:
+        if not self._awake:
+            message = "a poll from a program that does not run"
+        elif not self._polls:
             message = f"a poll from a node that is {self._status.name.lower()}"
         elif self._due_us is None or sent_boot_us != self._due_us:
             off_us = 0 if self._due_us is None else sent_boot_us - self._due_us

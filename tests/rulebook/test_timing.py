@@ -231,6 +231,15 @@ def test_a_resumption_polls_if_a_poll_fell_due(resumed_us: int, polls_us: int, r
     assert judged_polls(story, polls_us + HOUR) is ruling
 
 
+@pytest.mark.parametrize("away", [EdgeKind.STOPPED, EdgeKind.CRASHED, EdgeKind.SUSPENDED])
+def test_a_program_that_does_not_run_does_not_poll(away: EdgeKind) -> None:
+    story = Story()
+    story.registers("a")
+    story.edge("a", HOUR, away)
+    story.asks("a", POLL, 2 * HOUR)
+    assert judged_polls(story, 3 * HOUR) is VIOLATED
+
+
 @pytest.mark.parametrize(("reading", "ruling"), [("literal", VIOLATED), ("revive", HELD)])
 def test_only_revive_lets_a_lapsed_node_poll(reading: str, ruling: Ruling) -> None:
     story = off_the_grid(READINGS[reading])
@@ -346,16 +355,16 @@ def test_whoever_supersedes_the_last_poll_after_the_deadline_lapses_the_node() -
 
 
 @pytest.mark.parametrize(
-    ("started_us", "polls", "lapses_us", "ruling"),
+    ("started_us", "polls", "lapses_us", "rule", "ruling"),
     [
-        (DAY, True, DAY + 10 * MS, HELD),  # a start at exactly the deadline polls
-        (DAY, False, DAY, VIOLATED),
-        (DAY + 1, False, DAY + 1, HELD),
-        (DAY + 1, True, DAY + 1 + 10 * MS, VIOLATED),
+        (DAY, True, DAY + 10 * MS, "R033", HELD),  # a start at exactly the deadline polls
+        (DAY, False, DAY, "R031", VIOLATED),
+        (DAY + 1, False, DAY + 1, "R033", HELD),
+        (DAY + 1, True, DAY + 1 + 10 * MS, "R033", VIOLATED),
     ],
 )
 def test_a_start_at_the_deadline_polls_and_one_past_it_lapses(
-    started_us: int, polls: bool, lapses_us: int, ruling: Ruling
+    started_us: int, polls: bool, lapses_us: int, rule: str, ruling: Ruling
 ) -> None:
     story = Story()
     story.registers("a")
@@ -365,13 +374,12 @@ def test_a_start_at_the_deadline_polls_and_one_past_it_lapses(
     if polls:
         story.asks("a", POLL, started_us, REFUSED_PORT)
     story.turns("a", lapses_us, REGISTERED, LAPSED, SILENCE)
-    assert story.judged("R033").ruling is ruling
+    assert story.judged(rule).ruling is ruling
 
 
 def test_a_node_counts_the_24_hours_on_its_own_slow_clock() -> None:
-    # 1,000 ppm slow: 24 h on its clock are 86,400 s / 0.999 = 86,486.486486486... s, so the tick is ...487 us. Its
-    # program is down at that instant; the deadline is strictly past when it starts 1 us later (its clock then shows
-    # 86,400.000000999 s at 86,486.486487487..., hence the start at ...488 shows a whole microsecond more).
+    # 1,000 ppm slow: at 86,486,486,487 us of true time the clock shows 86,400,000,000.5 us, which reads as exactly
+    # 24 h; at ...488 it shows 86,400,000,001.5 us. So ...488 is the first start that is strictly past the deadline.
     story = Story(drift(-1_000, "a"))
     story.registers("a")
     story.edge("a", HOUR, EdgeKind.STOPPED)

@@ -1,0 +1,89 @@
+"""How a history is read off the scenario and the trace."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.rulebook.history import History
+from harness.scenario import Event, Verb
+from harness.trace import EdgeKind, Status, TransitionReason
+from tests.rulebook.hand import HOUR, Story
+
+
+def history(story: Story) -> History:
+    return History(story.scenario, story.reading, story.trace)
+
+
+def cut(at_us: int, until_us: int | None = None, direction: str = "both") -> Event:
+    return Event(
+        index=0,
+        at_us=at_us,
+        verb=Verb.NETWORK_CUT,
+        until_us=until_us,
+        nodes=("a", "b"),
+        direction=direction,  # type: ignore[arg-type]
+    )
+
+
+def heal(at_us: int, direction: str = "both") -> Event:
+    return Event(index=1, at_us=at_us, verb=Verb.NETWORK_HEAL, nodes=("a",), direction=direction)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("at_us", "lost"), [(HOUR - 1, False), (HOUR, True), (2 * HOUR - 1, True), (2 * HOUR, False)])
+def test_a_cut_holds_from_its_start_to_before_its_end(at_us: int, lost: bool) -> None:
+    seen = history(Story(cut(HOUR, 2 * HOUR)))
+    a, _, c = seen.nodes
+    assert seen.cut(a, "requests", at_us) is lost
+    assert seen.cut(a, "answers", at_us) is lost
+    assert not seen.cut(c, "requests", at_us)
+
+
+def test_a_heal_lifts_its_own_node_and_direction_alone() -> None:
+    seen = history(Story(cut(HOUR), heal(2 * HOUR, "requests")))
+    a, b, _ = seen.nodes
+    assert not seen.cut(a, "requests", 2 * HOUR)
+    assert seen.cut(a, "answers", 2 * HOUR)
+    assert seen.cut(b, "requests", 2 * HOUR)
+
+
+def test_cuts_add_up() -> None:
+    seen = history(Story(cut(HOUR, 3 * HOUR), cut(2 * HOUR, 4 * HOUR, "answers")))
+    a = seen.nodes[0]
+    assert seen.cut(a, "answers", 3 * HOUR)
+    assert not seen.cut(a, "requests", 3 * HOUR)
+
+
+def test_the_server_is_down_from_its_stop_to_before_its_start() -> None:
+    story = Story()
+    story.edge("server", HOUR, EdgeKind.CRASHED)
+    story.edge("server", 2 * HOUR, EdgeKind.STARTED)
+    seen = history(story)
+    down = [seen.server_downtime(at_us) is not None for at_us in (HOUR - 1, HOUR, 2 * HOUR - 1, 2 * HOUR)]
+    assert down == [False, True, True, False]
+
+
+def test_a_start_that_was_refused_starts_nothing() -> None:
+    story = Story()
+    story.edge("server", HOUR, EdgeKind.DESTROYED)
+    story.trace.edges.add(2 * HOUR, -1, EdgeKind.STARTED, 0, 0)
+    assert history(story).server_downtime(3 * HOUR) is not None
+
+
+def test_a_node_is_awake_between_its_edges() -> None:
+    story = Story()
+    story.edge("a", HOUR, EdgeKind.SUSPENDED)
+    story.edge("a", 2 * HOUR, EdgeKind.RESUMED)
+    a = history(story).nodes[0]
+    assert [a.awake(at_us) for at_us in (0, HOUR, 2 * HOUR - 1, 2 * HOUR)] == [True, False, False, True]
+    assert a.awake_throughout(0, HOUR - 1)
+    assert not a.awake_throughout(0, HOUR)
+
+
+def test_a_status_before_and_at_an_instant() -> None:
+    story = Story()
+    story.turns("a", HOUR, Status.UNREGISTERED, Status.REGISTERED, TransitionReason.GRANTED)
+    a = history(story).nodes[0]
+    assert a.status_before(HOUR) is Status.UNREGISTERED
+    assert a.status(HOUR) is Status.REGISTERED
+    assert a.open(HOUR)
+    assert not a.open(HOUR - 1)
