@@ -124,6 +124,7 @@ def plan(scenario: Scenario) -> Plan:
         for node in nodes if host is None or host == SERVER else (place[host],):
             own.setdefault(node, set()).update(known)
 
+    heals = _Heals(scenario)
     for event in scenario.events:
         nodes = tuple(place[name] for name in event.nodes)
         order = len(scenario.nodes) + event.index
@@ -139,7 +140,7 @@ def plan(scenario: Scenario) -> Plan:
         if event.verb is Verb.NETWORK_CUT:
             for name, node in zip(event.nodes, nodes, strict=True):
                 for way in _WAYS[event.direction]:
-                    until_us = _cut_end(scenario, event, name, way)
+                    until_us = heals.end_of(event, name, way)
                     cuts.setdefault((node, way), []).append((event.at_us, until_us))
                     edge((event.at_us, until_us), None, (node,))
         else:
@@ -188,16 +189,25 @@ def _clock(scenario: Scenario, host: str) -> HostClock:
     )
 
 
-def _heals(heal: Event, cut: Event, name: str, way: Way) -> bool:
-    return heal.verb is Verb.NETWORK_HEAL and name in heal.nodes and way in _WAYS[heal.direction]
+class _Heals:
+    """When the network is healed, by node and direction."""
 
+    def __init__(self, scenario: Scenario) -> None:
+        self._times: dict[tuple[str, Way], list[int]] = {}
+        for heal in scenario.events:
+            if heal.verb is Verb.NETWORK_HEAL:
+                for name in heal.nodes:
+                    for way in _WAYS[heal.direction]:
+                        self._times.setdefault((name, way), []).append(heal.at_us)
+        for times in self._times.values():
+            times.sort()
 
-def _cut_end(scenario: Scenario, cut: Event, name: str, way: Way) -> int | None:
-    """Return when a cut ends for one node and direction: its own end, or the first heal that matches."""
-    ends = [event.at_us for event in scenario.events if event.at_us > cut.at_us and _heals(event, cut, name, way)]
-    if cut.until_us is not None:
-        ends.append(cut.until_us)
-    return min(ends, default=None)
+    def end_of(self, cut: Event, name: str, way: Way) -> int | None:
+        """Return when a cut ends for one node and direction: its own end, or the first heal that matches."""
+        times = self._times.get((name, way), [])
+        first = bisect_right(times, cut.at_us)
+        ends = times[first : first + 1] + ([] if cut.until_us is None else [cut.until_us])
+        return min(ends, default=None)
 
 
 # What can be wrong with a timeline.
@@ -258,6 +268,7 @@ def _overlapping_stops(scenario: Scenario) -> Iterator[TimelineProblem]:
 
 
 def _nothing_to_undo(scenario: Scenario) -> Iterator[TimelineProblem]:
+    heals = _Heals(scenario)
     for undo in scenario.events:
         if undo.verb not in _UNDOES:
             continue
@@ -270,7 +281,7 @@ def _nothing_to_undo(scenario: Scenario) -> Iterator[TimelineProblem]:
             if event.verb is Verb.NETWORK_CUT:
                 names = [name for name in event.nodes if name in undo.nodes]
                 ways = [way for way in _WAYS[event.direction] if way in _WAYS[undo.direction]]
-                ends = [_cut_end(scenario, event, name, way) for name in names for way in ways]
+                ends = [heals.end_of(event, name, way) for name in names for way in ways]
             else:
                 targets = [t for t in _targets(event) if t == SERVER or t in undo.nodes]
                 ends = [_end_of(scenario, event, target) for target in targets]

@@ -229,6 +229,8 @@ def _downtimes(edges: list[Edge]) -> list[Downtime]:
         elif kind in (EdgeKind.STARTED, EdgeKind.RESUMED) and since is not None:
             stretches.append(Downtime(since.at_us, edge.at_us, EdgeKind(since.what)))
             since = None
+        if kind is EdgeKind.DESTROYED:
+            break  # It never runs again, whatever it does.
     if since is not None:
         stretches.append(Downtime(since.at_us, None, EdgeKind(since.what)))
     return stretches

@@ -6,6 +6,8 @@ notice, and in which world.
 
 from __future__ import annotations
 
+from typing import Any
+
 from fake_fdl_nodes.node import Effect, Node, Reason, Send, Status, Timer
 from reference_server.protocol import Answer, Code, Instant, Refusal
 
@@ -182,6 +184,31 @@ class Masquerades(Node):
         own, self.address = self.address, self.address + 1
         effects = super()._ask(message, now)
         self.address = own
+        return effects
+
+
+class OpenWhileStopped(Node):
+    """Lets users in although the program does not run."""
+
+    @property
+    def access(self) -> bool:
+        return self.status in (Status.REGISTERED, Status.INTERRUPTED)
+
+
+class Patient(Node):
+    """Waits for an answer twice as long as it may."""
+
+    def __init__(self, *setup: Any, timeout_us: int, **more: Any) -> None:
+        super().__init__(*setup, timeout_us=2 * timeout_us, **more)
+
+
+class Softens(Node):
+    """Takes a missed poll for an interruption although it is rejected."""
+
+    def _fail(self, code: Code, now: Instant) -> list[Effect]:
+        effects = super()._fail(code, now)
+        if code is Code.NO_CONNECTION and self.status is Status.REJECTED:
+            effects += self._become(Status.INTERRUPTED, Reason.UNANSWERED)
         return effects
 
 

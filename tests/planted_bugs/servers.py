@@ -196,6 +196,17 @@ class Tampers(Authority):
         return reply._replace(answer=replace(grant, signature=signature_of(grant, self.licence.key)))
 
 
+class Dateless(Authority):
+    """Dates its grants an hour back, so that nodes reckon with a later expiry."""
+
+    def handle(self, request: Request | Malformed, source: int, now: Instant) -> Reply:
+        reply = super().handle(request, source, now)
+        if not isinstance(reply.answer, Grant):
+            return reply
+        grant = replace(reply.answer, server_time_us=reply.answer.server_time_us - _HOUR_US)
+        return reply._replace(answer=replace(grant, signature=signature_of(grant, self.licence.key)))
+
+
 class Forged(Authority):
     """Signs with a key that nobody trusts."""
 

@@ -32,10 +32,13 @@ class Planted(NamedTuple):
 
 BUGS = [
     Planted("R005", worlds.QUIET, servers.Tampers),
+    Planted("R005", worlds.EXPIRES, servers.Dateless),
     Planted("R006", worlds.QUIET, servers.Tampers, nodes.Trusting),
     Planted("R006", worlds.QUIET, servers.Forged, nodes.Trusting),
     Planted("R007", worlds.QUIET, node=nodes.Shy),
     Planted("R008", worlds.SUSPENDED, node=nodes.Stubborn),
+    Planted("R008", worlds.CRASHED_NODE, node=nodes.OpenWhileStopped),
+    Planted("R008", worlds.SUSPENDED_AND_STOPPED, node=nodes.Softens),
     Planted("R011", worlds.MOVE_INSIDE, servers.BoundToAddress),
     Planted("R013", worlds.MOVE_INTO_CUT, node=nodes.SelfMade),
     Planted("R017", worlds.QUIET, servers.OneTooFew),
@@ -56,6 +59,8 @@ BUGS = [
     Planted("R031", worlds.SHORT_STOP, node=nodes.Discouraged),
     Planted("R032", worlds.QUIET, servers.Mute),
     Planted("R033", worlds.LONG_STOP, node=nodes.Immortal),
+    Planted("R033", worlds.ANSWERS_LOST, node=nodes.Patient),
+    Planted("R036", worlds.EXPIRES, node=nodes.LongWait),
     Planted("R033", worlds.LONG_STOP, node=nodes.LapsesAtMiss),
     Planted("R033", worlds.OFF_THE_GRID, node=nodes.FromReceipt),
     Planted("R034", worlds.CRASHED_NODE, servers.VoidsATickEarly),

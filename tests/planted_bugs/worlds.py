@@ -87,6 +87,8 @@ OFF_THE_GRID = scene(
 CRASHED_NODE = scene(event(DAY, Verb.NODE_CRASH, "fdl-1"))
 EXPIRES = scene(expires_us=START + 36 * HOUR)
 SUSPENDED = scene(event(DAY, Verb.LICENCE_SUSPEND, lasts_us=6 * HOUR))
+#: Rejected at 26:00, the next poll finds the server stopped.
+SUSPENDED_AND_STOPPED = scene(event(DAY, Verb.LICENCE_SUSPEND), stop(5, at_us=DAY + 3 * HOUR))
 FULL = scene(capacity=2)
 #: fdl-2 is of the wrong application and outside the ranges; the address is checked first.
 TWO_FAULTS = scene(nodes=(one("fdl-1"), one("fdl-2", address=LAST + 1, application="other")))

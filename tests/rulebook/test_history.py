@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from harness.rulebook import Ruling
 from harness.rulebook.history import History
 from harness.scenario import Event, Verb
 from harness.trace import EdgeKind, Status, TransitionReason
+from reference_server.protocol import Kind
 from tests.rulebook.hand import HOUR, Story
 
 
@@ -67,6 +69,17 @@ def test_a_start_that_was_refused_starts_nothing() -> None:
     story.edge("server", HOUR, EdgeKind.DESTROYED)
     story.trace.edges.add(2 * HOUR, -1, EdgeKind.STARTED, 0, 0)
     assert history(story).server_downtime(3 * HOUR) is not None
+
+
+def test_a_destroyed_server_never_runs_again() -> None:
+    # Stopped at 1:00, destroyed at 2:00, and "started" at 3:00 by a program that does not know what destroyed means.
+    story = Story()
+    story.edge("server", HOUR, EdgeKind.STOPPED)
+    story.edge("server", 2 * HOUR, EdgeKind.DESTROYED)
+    story.edge("server", 3 * HOUR, EdgeKind.STARTED)
+    assert history(story).server_downtime(3 * HOUR) is not None
+    story.asks("a", Kind.REGISTER, 3 * HOUR)
+    assert story.judged("R032").ruling is Ruling.VIOLATED
 
 
 def test_a_node_is_awake_between_its_edges() -> None:
