@@ -80,6 +80,19 @@ def test_a_cut_ends_at_the_earlier_of_its_end_and_a_heal() -> None:
     assert [network.loses(0, Way.UP, t) for t in (29, 30, 35, 39, 40)] == [True, False, True, True, False]
 
 
+def test_a_heal_comes_before_a_cut_of_the_same_instant() -> None:
+    # Ends come before starts, whatever the order in the file: the second cut is in force at 20 and after.
+    network = plan(
+        scenario(
+            event(20, Verb.NETWORK_CUT, "n-1"),
+            event(20, Verb.NETWORK_HEAL, "n-1"),
+            event(10, Verb.NETWORK_CUT, "n-1"),
+        )
+    ).network
+    assert network.loses(0, Way.UP, 20)
+    assert network.loses(0, Way.UP, 900)
+
+
 def test_edges_concern_the_nodes_that_they_name_and_the_server_everybody() -> None:
     made = plan(
         scenario(

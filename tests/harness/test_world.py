@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from fake_fdl_nodes.fleet import NodeSetup
 from harness.scenario import Event, LicenceSpec, NetworkSpec, Scenario, Verb
 from harness.trace import NEVER, EdgeKind, Exchange, Outcome, SlotChange, Status, Trace, Verdict
@@ -27,10 +29,11 @@ def play(
     latency_us: int = LATENCY,
     timeout_us: int = 30 * SECOND,
     reading: str = "literal",
+    every_poll: bool = True,
     capacity: int = 9,
     **licence: Any,
 ) -> Trace:
-    """Run one world, every poll simulated; without ``nodes`` there is `a`, registered at 0."""
+    """Run one world, every poll simulated unless it may cruise; without ``nodes`` there is `a`, registered at 0."""
     scenario = Scenario(
         title="a world",
         start_us=START,
@@ -40,7 +43,7 @@ def play(
         nodes=nodes or (node("a"),),
         events=tuple(replace(each, index=index) for index, each in enumerate(events)),
     )
-    return run(scenario, READINGS[reading], every_poll=True)
+    return run(scenario, READINGS[reading], every_poll=every_poll)
 
 
 def exchanges(trace: Trace, place: int = 0) -> list[Exchange]:
@@ -256,3 +259,28 @@ def test_a_clock_stepped_at_the_start_was_wrong_from_the_start() -> None:
     # The server has never seen a later date, so its grants carry its own: a day behind.
     trace = play(event(0, Verb.CLOCK_STEP, host="server", by_us=-DAY))
     assert exchanges(trace)[0].server_time_us == START - DAY + LATENCY
+
+
+# Cruising.
+
+#: What may change while a grant is on its way from the server, sent at 5 ms, to the node, at 10 ms.
+IN_FLIGHT = {
+    "the server restarts": event(6 * MS, Verb.SERVER_STOP, lasts_us=MS),
+    "the server goes down": event(6 * MS, Verb.SERVER_CRASH),
+    "the server falls asleep": event(6 * MS, Verb.SERVER_SUSPEND, lasts_us=3 * HOUR),
+    "the server is destroyed": event(6 * MS, Verb.SERVER_DESTROY),
+    "the licence is suspended": event(6 * MS, Verb.LICENCE_SUSPEND, lasts_us=3 * HOUR),
+    "the node moves": event(6 * MS, Verb.NODE_MOVE, "a", address=FIRST + 1),
+    "the node moves out of range": event(6 * MS, Verb.NODE_MOVE, "a", address=FIRST + 500),
+    "requests are cut off": event(6 * MS, Verb.NETWORK_CUT, "a", direction="requests", lasts_us=3 * HOUR),
+    "answers are cut off": event(6 * MS, Verb.NETWORK_CUT, "a", direction="answers", lasts_us=3 * HOUR),
+    "the server's clock is stepped": event(6 * MS, Verb.CLOCK_STEP, host="server", by_us=-HOUR),
+    "the node is restarted": event(6 * MS, Verb.NODE_STOP, "a", lasts_us=MS),
+}
+
+
+@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("change", IN_FLIGHT)
+def test_cruising_sees_what_changed_while_the_grant_was_on_its_way(change: str, reading: str) -> None:
+    digests = {play(IN_FLIGHT[change], reading=reading, every_poll=every_poll).digest() for every_poll in (True, False)}
+    assert len(digests) == 1
