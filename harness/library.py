@@ -16,4 +16,4 @@ def library_path() -> Path:
 
 def find_scenarios(path: Path) -> list[Path]:
     """Return the scenario files at ``path``: itself if it is a file, else all below it, in order of their names."""
-    return [path] if not path.is_dir() else sorted(file for file in path.rglob("*.toml") if not file.is_dir())
+    return [path] if not path.is_dir() else [file for file in sorted(path.rglob("*.toml")) if not file.is_dir()]
