@@ -26,7 +26,7 @@ import heapq
 from collections import Counter
 from dataclasses import replace
 from enum import Enum
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from reference_server.checks import Arrival, first_failure
 from reference_server.licence import Licence
@@ -97,14 +97,18 @@ class Reply(NamedTuple):
     changes: list[Change]
 
 
+_Answered: TypeAlias = tuple[Request, int, Answer]
+#: What takes a slot of the licence: an installation, or its cluster where the reading says so.
+_Unit: TypeAlias = tuple[str, str]
+
+
 class _Slot:
     """One installation's lease. ``stored_us`` and ``excused_us`` are what survives a crash, with the address."""
 
     __slots__ = ("address", "arrived_us", "excused_us", "installation", "stored_us", "unit", "void")
 
-    def __init__(self, installation: str, unit: str, address: int, arrived: Instant) -> None:
+    def __init__(self, installation: str, unit: _Unit, address: int, arrived: Instant) -> None:
         self.installation = installation
-        #: What takes the slot of the licence: the installation, or its cluster where the reading says so.
         self.unit = unit
         #: Passed its 24 h while the program was down; the next start decides.
         self.void = False
@@ -133,12 +137,12 @@ class Authority:
         self.date_us = -(1 << 62)
         self._lease_us = LEASE_US + (PERIOD_US if reading.lapse_needs_later_miss else 0)
         self._slots: dict[str, _Slot] = {}
-        #: Live slots by unit: a unit is an installation, or a cluster where the reading says so.
-        self._units: Counter[str] = Counter()
+        #: Live slots by unit.
+        self._units: Counter[_Unit] = Counter()
         #: (first boot-time instant at which the slot would be void, installation); lazily kept.
         self._voids: list[tuple[int, str]] = []
-        #: The last answer to each installation, for a request that is seen twice.
-        self._answered: dict[str, tuple[int, Answer]] = {}
+        #: The latest requests of each installation with their answers, stored like the slots: see `_remember`.
+        self._answered: dict[str, tuple[_Answered, ...]] = {}
 
     @property
     def live(self) -> int:
@@ -181,7 +185,6 @@ class Authority:
         """End the program, politely or by a crash: what was answered is stored, and nothing else matters."""
         if self.power is Power.RUNNING:
             self.power = Power.OFF
-            self._answered.clear()
 
     def destroy(self) -> list[Change]:
         """Revoke the authorization for ever (``-destroy``, R125). A running program is stopped first."""
@@ -229,9 +232,10 @@ class Authority:
         changes = self.expire(now.boot_us)
         if isinstance(request, Malformed):
             return Reply(Refusal(number=0, code=int(request.code), reason=request.reason), changes)
-        seen = self._answered.get(request.installation)
-        if seen is not None and seen[0] == request.number:
-            return Reply(seen[1], changes)
+        for seen, seen_source, seen_answer in self._answered.get(request.installation, ()):
+            # The number alone does not tell: two machines that were cloned from one another count alike.
+            if seen == request and seen_source == source:
+                return Reply(seen_answer, changes)
         code = self._check_failure(request, source)
         if code is None:
             code = self._slot_failure(request, source, now)
@@ -244,8 +248,13 @@ class Authority:
         else:
             changes += self._renew(request, source, now)
             answer = self._grant(request)
-        self._answered[request.installation] = (request.number, answer)
+        self._remember(request, source, answer)
         return Reply(answer, changes)
+
+    def _remember(self, request: Request, source: int, answer: Answer) -> None:
+        """Keep an answer for a copy of its request. A copy that comes after two newer requests is taken for new."""
+        before = self._answered.get(request.installation, ())
+        self._answered[request.installation] = ((request, source, answer), *before[:1])
 
     def holder_address(self, installation: str) -> int | None:
         """Return the address that holds the live slot of ``installation``, ``None`` if it has none."""
@@ -292,10 +301,10 @@ class Authority:
         slot.renew(source, now)
         return [self._change(ChangeKind.MOVED, slot)] if moved else []
 
-    def _unit_of(self, request: Request) -> str:
+    def _unit_of(self, request: Request) -> _Unit:
         if self.reading.cluster_takes_one_slot and request.cluster is not None:
-            return f"cluster {request.cluster}"
-        return request.installation
+            return "cluster", request.cluster
+        return "installation", request.installation
 
     def _grant(self, request: Request) -> Grant:
         return self._signed(

@@ -8,7 +8,7 @@ from harness.rulebook.checks import Due, due, in_ranges
 from harness.rulebook.history import History, NodeView
 from harness.rulebook.judging import judges
 from harness.rulebook.verdicts import Tally
-from harness.trace import NEVER, EdgeKind, Exchange, Outcome, Status, Verdict
+from harness.trace import NEVER, EdgeKind, Exchange, Outcome, Verdict
 from reference_server.protocol import Code, Kind
 
 __all__: list[str] = []
@@ -81,9 +81,7 @@ def a_move_needs_the_network(history: History, tally: Tally) -> None:
         up = history.cut(node, "requests", asked.sent_us)
         if not up and not (asked.arrived_us != NEVER and history.cut(node, "answers", asked.arrived_us)):
             continue
-        if asked.outcome == Outcome.POSITIVE or (
-            asked.ended_us != NEVER and node.turned_at(asked.ended_us, Status.REGISTERED)
-        ):
+        if asked.outcome == Outcome.POSITIVE or node.registered_by_failure(asked):
             tally.broken(asked.ended_us, node.name, "registered after a move to where the server is out of reach")
         elif asked.outcome != Outcome.OPEN:
             tally.passed()
@@ -103,13 +101,16 @@ def a_move_stays_in_range(history: History, tally: Tally) -> None:
 
 @judges("R025")
 def no_translation(history: History, tally: Tally) -> None:
-    """Every request whose packet comes from another address than the node reports: it is refused with 30003."""
+    """Every request whose packet comes from another address than the node reports: it is not granted, and refused with
+    30003 unless a check before fails.
+    """
     for each in due(history):
         asked = each.exchange
-        if asked.form or asked.source == asked.reported or each.verdict != Code.LICENSE_IP_ERROR:
+        if asked.form or asked.source == asked.reported:
             continue
-        if asked.verdict == Code.LICENSE_IP_ERROR:
-            tally.passed()
-        else:
+        due_but_not_given = each.verdict == Code.LICENSE_IP_ERROR != asked.verdict
+        if asked.verdict == Verdict.GRANTED or due_but_not_given:
             name = history.nodes[asked.node].name
             tally.broken(asked.arrived_us, name, "not refused although its address was translated on the way")
+        else:
+            tally.passed()

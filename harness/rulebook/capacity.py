@@ -29,16 +29,19 @@ def one_server_many_nodes(history: History, tally: Tally) -> None:
 
 @judges("R018", "R072")
 def never_more_than_licensed(history: History, tally: Tally) -> None:
-    """Every register of a node without a slot: none is granted while the live slots are at or above capacity."""
+    """Every register of a node without a slot: none is granted while the live slots are at or above capacity.
+
+    Nor does a poll get there what a register would not.
+    """
     capacity = history.scenario.licence.capacity
     for each in due(history):
         asked, view = each.exchange, each.view
-        if asked.kind != Kind.REGISTER or asked.form or view.live or view.unit_live:
+        if asked.kind == Kind.UNBIND or asked.form or view.live or view.unit_live:
             continue
         if asked.verdict == Verdict.GRANTED and view.live_units >= capacity:
             name = history.nodes[asked.node].name
             tally.broken(asked.arrived_us, name, f"granted while {view.live_units} of {capacity} slots were taken")
-        else:
+        elif asked.kind == Kind.REGISTER:
             tally.passed()
 
 

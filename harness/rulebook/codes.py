@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterator
+
 from harness.rulebook.checks import Due, due
-from harness.rulebook.history import History
+from harness.rulebook.history import History, NodeView
 from harness.rulebook.judging import Rule, judges
 from harness.rulebook.verdicts import Tally
-from harness.trace import NEVER, Outcome, Verdict
+from harness.trace import Failure, Outcome, Verdict
 from reference_server.protocol import Code, Kind
 
 __all__: list[str] = []
@@ -80,13 +83,16 @@ def listed_applications_alone(history: History, tally: Tally) -> None:
 
 @judges("R067")
 def any_application(history: History, tally: Tally) -> None:
-    """Every request under a licence that lists no application names: none is refused for its name."""
+    """Every register and poll under a licence that lists no application names: none is refused for its name."""
     if history.scenario.licence.applications:
         return
     for each in due(history):
-        if each.exchange.verdict == Code.LICENSE_APPNAME_ERROR:
-            name = history.nodes[each.exchange.node].name
-            tally.broken(each.exchange.arrived_us, name, "refused for its application although any is licensed")
+        asked = each.exchange
+        if asked.form or asked.kind == Kind.UNBIND:
+            continue
+        if asked.verdict == Code.LICENSE_APPNAME_ERROR:
+            name = history.nodes[asked.node].name
+            tally.broken(asked.arrived_us, name, "refused for its application although any is licensed")
         else:
             tally.passed()
     tally.passed(sum(history.trace.beats.column("polls")))
@@ -111,12 +117,17 @@ def each_member_its_reason(history: History, tally: Tally) -> None:
 def unlisted_is_generic(history: History, tally: Tally) -> None:
     """Every refusal for a reason that the table does not list: the node shows "Incorrect License Format".
 
-    Such a reason (an access port that is not licensed, a poll without a slot or from a clone) refuses all the same.
+    Such a reason (an access port that is not licensed, a poll without a slot or from a clone) refuses all the same, and
+    nothing else is refused without a code of the table.
     """
     for each in due(history):
-        if each.verdict == Code.INCORRECT_LICENSE_FORMAT and each.exchange.verdict == Verdict.GRANTED:
-            name = history.nodes[each.exchange.node].name
+        given, unlisted = each.exchange.verdict, each.verdict == Code.INCORRECT_LICENSE_FORMAT
+        name = history.nodes[each.exchange.node].name
+        if unlisted and given == Verdict.GRANTED:
             tally.broken(each.exchange.arrived_us, name, f"granted although the check of its {each.failing[0]} fails")
+        elif not unlisted and given >= 0 and Code.shown_for(given) is Code.INCORRECT_LICENSE_FORMAT:
+            message = f"refused for no reason of the table where {_shown(each.verdict)} is due"
+            tally.broken(each.exchange.arrived_us, name, message)
     for asked in history.exchanges:
         if asked.outcome != Outcome.NEGATIVE or asked.verdict < 0:
             continue
@@ -148,18 +159,27 @@ def only_the_first_reason(history: History, tally: Tally) -> None:
         else:
             tally.passed()
     for node in history.nodes:
-        successes = [e.it.ended_us for e in node.exchanges if e.it.outcome == Outcome.POSITIVE]
-        since_us, first = NEVER, int(Code.NO_CONNECTION)
-        for k, row in enumerate(node.failures):
-            fresh = k == 0 or any(since_us < at_us <= row.at_us for at_us in successes)
-            if fresh:
+        first: int | None = None
+        for row, succeeded in _with_successes(node):
+            if succeeded or first is None:
                 first = row.code
-            since_us = row.at_us
-            kept = history.reading.first_failure_stays and not fresh
+                kept = False
+            else:
+                kept = history.reading.first_failure_stays
             if row.shown != (first if kept else row.code):
                 tally.broken(row.at_us, node.name, f"{_shown(row.shown)} is shown, which is not the first failure")
             elif kept:
                 tally.passed()
+
+
+def _with_successes(node: NodeView) -> Iterator[tuple[Failure, bool]]:
+    """Yield each failure row of a node, and whether a request succeeded since the row before it."""
+    # At one instant requests end in the order of their numbers; a row that ends none comes before them.
+    successes = [(each.it.ended_us, each.it.number) for each in node.exchanges if each.it.outcome == Outcome.POSITIVE]
+    passed = 0
+    for row in node.failures:
+        since, passed = passed, bisect_left(successes, (row.at_us, row.number), lo=passed)
+        yield row, passed > since
 
 
 @judges("R119")

@@ -10,22 +10,10 @@ from harness.rulebook.ledger import Ledger
 from harness.rulebook.nodelaw import HOLDING, OPEN, NodeLaws
 from harness.rulebook.validation import validation
 from harness.rulebook.verdicts import Tally
-from harness.trace import NEVER, Exchange, Outcome, Status, TransitionReason, Verdict
+from harness.trace import NEVER, Outcome, Status, TransitionReason, Verdict
 from reference_server.protocol import Details, Kind
 
 __all__: list[str] = []
-
-
-def _decided(history: History) -> list[tuple[int, Exchange]]:
-    """Return the grants of registers and polls on which their node decided, with the node's place."""
-    return [
-        (exchange.node, exchange)
-        for exchange in history.exchanges
-        if exchange.kind != Kind.UNBIND
-        and exchange.content != NEVER
-        and exchange.delivered_us != NEVER
-        and exchange.outcome in (Outcome.POSITIVE, Outcome.NEGATIVE)
-    ]
 
 
 @judges("R005")
@@ -65,15 +53,23 @@ def five_items(history: History, tally: Tally) -> None:
 def the_node_decides(history: History, tally: Tally) -> None:
     """Every grant that reaches the node that asked: it counts as positive if the node's own validation of signature,
     function points, access domain, access port, application name and expiry passes, else as negative.
+
+    Nothing else counts as positive, neither a refusal nor silence.
     """
-    for place, exchange in _decided(history):
+    for exchange in history.exchanges:
+        name, positive = history.nodes[exchange.node].name, exchange.outcome == Outcome.POSITIVE
+        granted = exchange.verdict == Verdict.GRANTED and NEVER < exchange.delivered_us <= exchange.ended_us
+        if positive and not granted:
+            tally.broken(exchange.ended_us, name, "the node took for a grant what was none")
+        if exchange.kind == Kind.UNBIND or not granted or exchange.outcome not in (Outcome.POSITIVE, Outcome.NEGATIVE):
+            continue
         bad = validation(history, exchange)
-        if (bad is None) == (exchange.outcome == Outcome.POSITIVE):
+        if (bad is None) == positive:
             tally.passed()
         else:
-            taken = "accepted" if bad is not None else "turned down"
+            taken = "accepted" if positive else "turned down"
             reason = "" if bad is None else f" that fails validation ({bad.shown_name})"
-            tally.broken(exchange.ended_us, history.nodes[place].name, f"the node {taken} a grant{reason}")
+            tally.broken(exchange.ended_us, name, f"the node {taken} a grant{reason}")
     tally.passed(sum(history.trace.beats.column("polls")))
 
 
@@ -89,12 +85,12 @@ def passing_opens(history: History, tally: Tally) -> None:
     for at_us, place, opened in history.once(_wrong_access):
         if not opened:
             tally.broken(at_us, history.nodes[place].name, "entitled, and yet access is closed")
+    expired = {(turn.node, turn.at_us) for turn in history.trace.transitions if turn.reason == TransitionReason.EXPIRED}
     for exchange in history.exchanges:
         if exchange.kind == Kind.UNBIND or exchange.outcome != Outcome.POSITIVE:
             continue
         node, at_us = history.nodes[exchange.node], exchange.ended_us
-        changed_since = any(c.at_us == at_us and c.reason == TransitionReason.EXPIRED for c in node.transitions)
-        if changed_since or not node.awake(at_us):
+        if (node.place, at_us) in expired or not node.awake(at_us):
             continue
         if node.status(at_us) is not Status.REGISTERED and not node.turned_at(at_us, Status.REGISTERED):
             tally.broken(at_us, node.name, "granted and valid, and yet not registered")
@@ -155,12 +151,11 @@ def nothing_passes_a_cut(history: History, tally: Tally) -> None:
         down = answered and history.cut(node, "answers", exchange.arrived_us)
         if not up and not down:
             continue
-        registered = exchange.ended_us != NEVER and node.turned_at(exchange.ended_us, Status.REGISTERED)
         if up and answered:
             tally.broken(exchange.sent_us, node.name, "a request passed a cut")
         elif exchange.delivered_us != NEVER:
             tally.broken(exchange.arrived_us, node.name, "an answer passed a cut")
-        elif exchange.outcome == Outcome.POSITIVE or registered:
+        elif exchange.outcome == Outcome.POSITIVE or node.registered_by_failure(exchange):
             tally.broken(exchange.ended_us, node.name, "registered although the server cannot be reached")
         else:
             tally.passed()

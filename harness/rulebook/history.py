@@ -15,6 +15,7 @@ from fake_fdl_nodes.fleet import NodeSetup
 from harness.rulebook.clocks import Clocks
 from harness.scenario import Scenario, Verb
 from harness.trace import (
+    NEVER,
     SERVER_HOST,
     Access,
     Beat,
@@ -22,6 +23,7 @@ from harness.trace import (
     EdgeKind,
     Exchange,
     Failure,
+    Outcome,
     Slot,
     Status,
     Trace,
@@ -113,6 +115,15 @@ class NodeView:
         for row in self.failures:
             rows.setdefault(row.number, []).append(row)
         return rows
+
+    def registered_by_failure(self, asked: Exchange) -> bool:
+        """Tell whether the node turned `registered` when ``asked`` ended, though no request succeeded then."""
+        turned = asked.ended_us != NEVER and self.turned_at(asked.ended_us, Status.REGISTERED)
+        return turned and asked.ended_us not in self._granted_us
+
+    @cached_property
+    def _granted_us(self) -> frozenset[int]:
+        return frozenset(each.it.ended_us for each in self.exchanges if each.it.outcome == Outcome.POSITIVE)
 
     def turned_at(self, true_us: int, status: Status) -> bool:
         """Tell whether the node turned ``status`` at ``true_us``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.rulebook.history import History
-from harness.trace import Exchange
+from harness.trace import NEVER, Exchange
 from reference_server.protocol import Code, Grant, Kind, is_signed
 
 __all__ = ["SIMULATED_KEY", "validation"]
@@ -17,6 +17,8 @@ def validation(history: History, exchange: Exchange) -> Code | None:
     trace, setup = history.trace, history.scenario.nodes[exchange.node]
     if exchange.kind == Kind.UNBIND:
         return None
+    if exchange.content == NEVER:
+        return Code.INCORRECT_LICENSE_FORMAT
     capacity, details = trace.contents[exchange.content]
     grant = Grant(
         number=exchange.number,

@@ -133,6 +133,67 @@ def test_a_drift_ends_with_its_time_or_gives_way_to_the_next() -> None:
     assert clock.boot_us(30) == 50
 
 
+def test_a_heal_of_one_direction_leaves_the_other_and_other_cuts_of_it_end_too() -> None:
+    network = plan(
+        scenario(
+            event(10, Verb.NETWORK_CUT, "n-1"),
+            event(12, Verb.NETWORK_CUT, "n-1", direction="answers"),
+            event(20, Verb.NETWORK_HEAL, "n-1", direction="answers"),
+            event(30, Verb.NETWORK_HEAL, "n-1"),
+        )
+    ).network
+    assert [network.loses(0, Way.DOWN, t) for t in (19, 20)] == [True, False]
+    assert [network.loses(0, Way.UP, t) for t in (29, 30)] == [True, False]
+
+
+def test_happenings_of_one_phase_go_by_file_order() -> None:
+    # n-3 is named first in the file of events; within one event the nodes go by their own order.
+    happenings = plan(
+        replace(
+            scenario(
+                event(5, Verb.NODE_UNBIND, "n-3"),
+                event(5, Verb.NODE_MOVE, "n-2", address=1),
+                event(5, Verb.NODE_REGISTER, "n-1", "n-2"),
+            ),
+            nodes=tuple(replace(each, register_us=None) for each in NODES),
+        )
+    ).happenings
+    assert [(h.verb, h.nodes) for h in happenings] == [
+        (Verb.NODE_UNBIND, (2,)),
+        (Verb.NODE_MOVE, (1,)),
+        (Verb.NODE_REGISTER, (0, 1)),
+    ]
+
+
+def test_the_end_of_a_fault_is_the_verb_that_undoes_it() -> None:
+    ends = {
+        Verb.SERVER_STOP: Verb.SERVER_START,
+        Verb.SERVER_CRASH: Verb.SERVER_START,
+        Verb.SERVER_SUSPEND: Verb.SERVER_RESUME,
+        Verb.NODE_STOP: Verb.NODE_START,
+        Verb.NODE_CRASH: Verb.NODE_START,
+        Verb.NODE_SUSPEND: Verb.NODE_RESUME,
+        Verb.LICENCE_SUSPEND: Verb.LICENCE_RESUME,
+    }
+    for verb, undone_by in ends.items():
+        names = ("n-1",) if verb.value.startswith("node.") else ()
+        found = [h for h in plan(scenario(event(10, verb, *names, until_us=20))).happenings if h.event is not None]
+        assert [(h.at_us, h.phase, h.verb) for h in found] == [(10, Phase.START, verb), (20, Phase.END, undone_by)]
+
+
+def test_problems_come_in_file_order_each_once() -> None:
+    # One stop of two nodes that are down both is one mistake.
+    problems = timeline_problems(
+        scenario(
+            event(50, Verb.NETWORK_HEAL, "n-3"),
+            event(10, Verb.NODE_STOP, "n-1", "n-2"),
+            event(20, Verb.NODE_STOP, "n-1", "n-2"),
+        )
+    )
+    assert [(problem.event.index, problem.key) for problem in problems] == [(0, "do"), (2, "at")]
+    assert "line 20" in problems[1].found
+
+
 @pytest.mark.parametrize(
     ("events", "blamed", "found"),
     [

@@ -34,3 +34,9 @@ def test_several_cuts_add_up(intervals: list[tuple[int, int | None]], at_us: int
     network = Network(5, {(0, Way.UP): intervals})
     expected = any(start <= at_us and (end is None or at_us < end) for start, end in intervals)
     assert network.loses(0, Way.UP, at_us) is expected
+
+
+@given(st.lists(interval, max_size=6))
+def test_the_order_in_which_cuts_are_given_does_not_matter(intervals: list[tuple[int, int | None]]) -> None:
+    network, reverse = (Network(5, {(0, Way.UP): each}) for each in (intervals, intervals[::-1]))
+    assert [network.loses(0, Way.UP, t) for t in range(61)] == [reverse.loses(0, Way.UP, t) for t in range(61)]

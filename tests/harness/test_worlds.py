@@ -29,8 +29,12 @@ ROOT = Path(__file__).parents[2]
 def test_cruising_changes_nothing_and_no_rule_is_broken(name: str, scenario: Scenario) -> None:
     rules = READINGS[name]
     cruised, simulated = run(scenario, rules), run(scenario, rules, every_poll=True)
-    assert cruised.digest() == simulated.digest()
+    assert cruised.digest() == simulated.digest() == run(scenario, rules).digest()
+    assert cruised.requests == simulated.requests
     judgements = judge(scenario, rules, cruised)
+    # No request is counted that was neither simulated nor cruised.
+    for trace in (cruised, simulated):
+        assert sum(trace.requests) == len(trace.exchanges) + sum(beat.polls for beat in trace.beats)
     assert [each for each in judgements.values() if each.ruling is Ruling.VIOLATED or each.trouble] == []
     # The verdicts do not depend on cruising either, down to how often each rule was put to the test.
     others = judge(scenario, rules, simulated)

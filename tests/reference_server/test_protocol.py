@@ -126,6 +126,12 @@ def coded(data: bytes) -> Code:
         b'{"a": {"b": 1, "b": 1}}',
         b'{"a": NaN}',
         b'{"a": Infinity}',
+        b'{"a": -Infinity}',
+        b'{"a": "\xff"}',
+        b'{"a": 1} {"a": 1}',
+        b'\xef\xbb\xbf{"a": 1}',
+        b'{"a":' * 100_000,
+        b'{"a": ' + b"9" * 5_000 + b"}",
         b'{"a": 1',
         b"[" * 100_000,
     ],
@@ -168,6 +174,16 @@ def test_a_missing_field_is_a_bad_parameter(key: str) -> None:
         ("address", "192.168.100"),
         ("address", "fe80::1"),
         ("address", "192.168.100.25/32"),
+        ("address", " 192.168.100.25"),
+        ("address", "::ffff:0.1.2.3"),
+        ("address", "::192.168.100.25"),
+        ("address", None),
+        ("port", True),
+        ("port", -1),
+        ("number", None),
+        ("number", [1]),
+        ("cluster", 1),
+        ("version", None),
         ("surprise", 1),
     ],
 )
@@ -229,3 +245,130 @@ def test_a_signature_notices_any_change(grant: Grant, field: str) -> None:
     else:
         changed = replace(value, application_names=(*value.application_names, "another"))
     assert not is_signed(replace(signed, **{field: changed}), b"key")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("domain", "d" * 255), ("port", 1), ("port", 65535), ("number", (1 << 63) - 1), ("cluster", "c")]
+)
+def test_the_ends_of_what_a_field_may_be_are_right(key: str, value: Any) -> None:
+    assert getattr(decode_request(json.dumps(GOOD | {key: value}).encode()), key) == value
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+GRANT = Grant(
+    number=1,
+    installation="i",
+    server_time_us=0,
+    capacity=1,
+    details=Details(
+        function_points=("FineDataLink",),
+        access_domains=(),
+        access_ports=(8068,),
+        application_names=("report1",),
+        expires_us=None,
+    ),
+    signature="s",
+)
+REFUSAL = Refusal(number=1, code=30003, reason="no")
+
+
+@given(st.sampled_from(sorted(GOOD)), json_values)
+def test_no_value_of_a_field_raises_anything_else_or_comes_back_changed(key: str, value: Any) -> None:
+    try:
+        request_ = decode_request(json.dumps(GOOD | {key: value}).encode())
+    except ProtocolError:
+        return
+    # What is taken is taken as it is: 1 is not True, nor "1", nor 1.0.
+    back = json.loads(encode_request(request_))[key]
+    assert key == "address" or (back == value and type(back) is type(value))
+
+
+def answer_with(answer: Answer, **wrong: Any) -> bytes:
+    """The JSON form of ``answer`` with some of its fields replaced; those of its details by ``details__name``."""
+    body = json.loads(encode_answer(answer))
+    for key, value in wrong.items():
+        place, _, name = key.rpartition("__")
+        (body[place] if place else body)[name] = value
+    return json.dumps(body).encode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "wrong"),
+    [
+        (GRANT, {"format": "other"}),
+        (GRANT, {"kind": "register"}),
+        (GRANT, {"number": 0}),
+        (GRANT, {"number": "1"}),
+        (GRANT, {"installation": None}),
+        (GRANT, {"server_time_us": 1.5}),
+        (GRANT, {"capacity": 0}),
+        (GRANT, {"capacity": True}),
+        (GRANT, {"details": None}),
+        (GRANT, {"details": []}),
+        (GRANT, {"details__function_points": "FineDataLink"}),
+        (GRANT, {"details__access_ports": ["8068"]}),
+        (GRANT, {"details__access_ports": [0]}),
+        (GRANT, {"details__application_names": [""]}),
+        (GRANT, {"details__expires_us": "never"}),
+        (GRANT, {"details__surprise": 1}),
+        (GRANT, {"surprise": 1}),
+        (GRANT, {"signature": ""}),
+        (REFUSAL, {"code": "30003"}),
+        (REFUSAL, {"code": 0}),
+        (REFUSAL, {"code": True}),
+        (REFUSAL, {"reason": 7}),
+        (REFUSAL, {"name": None}),
+        (REFUSAL, {"number": -1}),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else type(value).__name__,
+)
+def test_an_answer_is_read_as_strictly(answer: Answer, wrong: dict[str, Any]) -> None:
+    assert decode_answer(answer_with(answer)) == answer
+    with pytest.raises(ProtocolError) as caught:
+        decode_answer(answer_with(answer, **wrong))
+    assert caught.value.code is Code.PARAM_INPUT_ERROR
+
+
+@given(st.sampled_from([GRANT, REFUSAL]), st.data())
+def test_no_value_in_an_answer_raises_anything_else(answer: Answer, data: st.DataObject) -> None:
+    key = data.draw(st.sampled_from(sorted(json.loads(encode_answer(answer)))))
+    with suppress(ProtocolError):
+        decode_answer(answer_with(answer, **{key: data.draw(json_values)}))
+
+
+@pytest.mark.parametrize("number", [30006, 30008, 10002, 40000])
+def test_an_unlisted_code_travels_and_is_named_generically(number: int) -> None:
+    refusal = Refusal(number=1, code=number, reason="no")
+    assert json.loads(encode_answer(refusal))["name"] == "Incorrect License Format"
+    assert decode_answer(encode_answer(refusal)) == refusal
+
+
+@given(details, st.sampled_from(["function_points", "access_domains", "access_ports", "application_names"]))
+def test_a_signature_notices_a_change_of_each_item(items: Details, field: str) -> None:
+    # Each of the five items by itself, whatever the others hold.
+    grant = replace(GRANT, details=items)
+    more = (1,) if field == "access_ports" else ("x",)
+    changed = replace(grant, details=replace(items, **{field: getattr(items, field) + more}))
+    assert signature_of(grant, b"key") != signature_of(changed, b"key")
+    expires = replace(grant, details=replace(items, expires_us=1 if items.expires_us is None else None))
+    assert signature_of(grant, b"key") != signature_of(expires, b"key")
+
+
+@given(releases, st.sampled_from(["number", "installation", "server_time_us"]))
+def test_the_signature_of_a_release_notices_any_change(release: Release, field: str) -> None:
+    value = getattr(release, field)
+    changed = replace(release, **{field: value + (1 if isinstance(value, int) else "x")})
+    assert signature_of(release, b"key") != signature_of(changed, b"key")
+
+
+@given(st.integers(1, 99), st.integers(1, 99), st.text("0123456789\n", min_size=1, max_size=6))
+def test_fields_that_change_places_are_noticed(a: int, b: int, name: str) -> None:
+    one = Release(number=a, installation=name, server_time_us=b, signature="")
+    other = Release(number=b, installation=name, server_time_us=a, signature="")
+    assert (signature_of(one, b"key") == signature_of(other, b"key")) is (a == b)
+    longer = replace(one, installation=f"{name}\n{b}")
+    assert signature_of(one, b"key") != signature_of(longer, b"key")
