@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fake_fdl_nodes.node import Effect, Node, Reason, Send, Status, Timer
+from fake_fdl_nodes.node import Effect, Ended, Ending, Node, Reason, Send, Status, Timer
 from reference_server.protocol import Answer, Code, Instant, Refusal
 
 _HOUR_US = 3_600_000_000
@@ -19,6 +19,18 @@ class Trusting(Node):
 
     def _validate(self, answer: Answer, asked: object, now: Instant) -> Code | None:
         return Code.shown_for(answer.code) if isinstance(answer, Refusal) else None
+
+
+class Deaf(Node):
+    """Takes a refusal for a grant."""
+
+    def answer(self, answer: Answer, now: Instant) -> list[Effect]:
+        asked = self.outstanding
+        if not isinstance(answer, Refusal) or asked is None or answer.number != asked.number:
+            return super().answer(answer, now)
+        self.outstanding = None
+        self.contact_us = asked.sent_us
+        return [Ended(asked.number, Ending.POSITIVE), *self._become(Status.REGISTERED, Reason.GRANTED)]
 
 
 class Shy(Node):

@@ -97,6 +97,22 @@ class FullMeansFormat(Authority):
         return Code.INCORRECT_LICENSE_FORMAT if code is Code.REGISTER_OUT_OF_LIMIT else code
 
 
+class Reluctant(Authority):
+    """Refuses a first register, without a code."""
+
+    def _slot_failure(self, request: Request, source: int, now: Instant) -> Code | None:
+        if request.kind is Kind.REGISTER and request.number == 1:
+            return Code.INCORRECT_LICENSE_FORMAT
+        return super()._slot_failure(request, source, now)
+
+
+class PollsAnyone(Authority):
+    """Gives a slot to a poll that has none, even when it is full."""
+
+    def _slot_failure(self, request: Request, source: int, now: Instant) -> Code | None:
+        return None if request.kind is Kind.POLL else super()._slot_failure(request, source, now)
+
+
 class UnbindsAnyone(Authority):
     """Says 10001 to an unbind of a machine that has no slot."""
 

@@ -151,6 +151,12 @@ def test_a_clone_leaves_the_holder_what_it_has() -> None:
     assert bench.granted(Poll, "a", 2 * HOUR, **GOOD)
 
 
+def test_an_unbind_from_a_new_address_is_no_clone() -> None:
+    # Its chain ends with the slot; only a poll can be a clone.
+    bench = bench_with("a")
+    assert isinstance(bench.ask(Unbind, "a", MINUTE, FIRST + 1, **GOOD), Release)
+
+
 @pytest.mark.parametrize("message", [Register, Poll])
 def test_an_unbind_refreshes_nothing_and_ends_with_a_slot_that_is_free(message: type[Register | Poll]) -> None:
     bench = bench_with("a")

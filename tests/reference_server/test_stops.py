@@ -98,6 +98,20 @@ def test_a_slot_that_was_void_while_down_is_not_void_twice() -> None:
     assert (bench.changes, bench.authority.live, bench.authority.next_void_us()) == ([], 0, None)
 
 
+def test_a_slot_that_was_given_back_and_taken_again_is_void_once() -> None:
+    # 24 h after it was taken again, whether the program runs or not.
+    for runs in (True, False):
+        bench = Bench()
+        bench.ask(Register, "a", 0)
+        bench.ask(Unbind, "a", HOUR)
+        bench.ask(Register, "a", 2 * HOUR)
+        if not runs:
+            bench.authority.stop()
+        assert bench.authority.expire(26 * HOUR) == []
+        assert [change.kind for change in bench.authority.expire(26 * HOUR + 1)] == [VOID]
+        assert bench.authority.live == 0
+
+
 def test_a_restored_slot_takes_capacity_again_and_can_be_void_again() -> None:
     bench = Bench(capacity=1)
     bench.ask(Register, "a", 0)

@@ -74,11 +74,12 @@ def test_the_first_failing_check_is_due(healed: dict[str, Any], expired: bool, s
     assert owed(story) == [code]
 
 
-@pytest.mark.parametrize("form", [10000, 10001])
-def test_bytes_that_are_no_request_are_judged_by_nothing_else(form: int) -> None:
+@pytest.mark.parametrize(("form", "check"), [(10000, "data"), (10001, "parameters")])
+def test_bytes_that_are_no_request_are_judged_by_nothing_else(form: int, check: str) -> None:
     story = Story(nodes=(WRONG,), expires_us=START, **STRICT)
     story.asks("a", REGISTER, 0, form, form=form)
-    assert owed(story) == [form]
+    (only,) = due(History(story.scenario, story.reading, story.trace))
+    assert (only.verdict, only.failing) == (form, (check,))
 
 
 def test_an_unbind_is_checked_for_its_address_and_its_slot_alone() -> None:
@@ -371,3 +372,132 @@ def test_a_register_is_judged_alike_in_every_reading(reading: str) -> None:
     story.asks("b", REGISTER, MINUTE)
     expected = Verdict.GRANTED if reading == "cluster-is-one" else 30007
     assert owed(story) == [Verdict.GRANTED, expected]
+
+
+# What is an occasion and what is none.
+
+
+def nobody_else_holds_a_slot() -> Story:
+    story = Story()
+    story.asks("a", REGISTER, 0)
+    story.asks("a", REGISTER, MINUTE)
+    return story
+
+
+def b_is_no_member() -> Story:
+    story = Story()
+    story.asks("a", REGISTER, 0)
+    story.asks("b", REGISTER, 0)
+    return story
+
+
+def moved(address: int, kind: Kind = POLL, told: int | str = GRANTED) -> Story:
+    story = Story()
+    story.registers("a")
+    story.edge("a", 2 * HOUR, EdgeKind.MOVED, address)
+    story.asks("a", kind, 2 * HOUR, told, address=address)
+    return story
+
+
+def moved_on() -> Story:
+    """a moves outside, but on to a licensed address before it asks anything."""
+    story = Story()
+    story.registers("a")
+    story.edge("a", HOUR, EdgeKind.MOVED, FIRST + 99)
+    story.edge("a", 2 * HOUR, EdgeKind.MOVED, FIRST + 9)
+    story.asks("a", POLL, 2 * HOUR, address=FIRST + 9)
+    return story
+
+
+def moved_there_and_back() -> Story:
+    """a asks from the licensed address to which it moved only when it has been elsewhere since."""
+    story = Story()
+    story.registers("a")
+    for hour, address in ((1, FIRST + 9), (2, FIRST + 99), (3, FIRST + 9)):
+        story.edge("a", hour * HOUR, EdgeKind.MOVED, address)
+    story.asks("a", POLL, 3 * HOUR, address=FIRST + 9)
+    return story
+
+
+def unlisted_in_vain() -> Story:
+    story = Story(nodes=(node("a", application="x"),), applications=("report1",))
+    story.asks("a", REGISTER, 0, 10001, form=10001)
+    story.asks("a", UNBIND, MINUTE, 20000)
+    return story
+
+
+def standalone_refused() -> Story:
+    story = Story()
+    story.lists("a", 10 * MS, 30002, story.asks("a", REGISTER, 0, 30002))
+    return story
+
+
+def turned_down_by_the_node() -> Story:
+    """a turns a grant down for its domain, which is a reason of the table."""
+    story = Story()
+    number = story.asks("a", REGISTER, 0, details=items(access_domains=("b.example",)), outcome=Outcome.NEGATIVE)
+    story.lists("a", 10 * MS, 30004, number)
+    return story
+
+
+@pytest.mark.parametrize(
+    ("rule", "story", "tested"),
+    [
+        ("R017", nobody_else_holds_a_slot(), 0),
+        ("R017", b_is_no_member(), 1),
+        ("R018", nobody_else_holds_a_slot(), 1),
+        ("R018", b_is_no_member(), 2),
+        ("R018", unlisted_in_vain(), 0),
+        ("R019", b_is_no_member(), 0),
+        ("R011", moved(FIRST + 9), 1),
+        ("R011", moved(FIRST + 9, UNBIND), 0),
+        ("R011", moved(FIRST + 16, told=30003), 0),
+        ("R011", moved_on(), 1),
+        ("R011", moved_there_and_back(), 1),
+        ("R023", moved(FIRST + 9), 0),
+        ("R023", moved(FIRST + 16, told=30003), 1),
+        ("R023", moved_on(), 0),
+        ("R066", unlisted_in_vain(), 0),
+        ("R105", standalone_refused(), 0),
+        ("R107", turned_down_by_the_node(), 0),
+    ],
+)
+def test_only_what_puts_a_rule_to_the_test_is_counted(rule: str, story: Story, tested: int) -> None:
+    judgement = story.judged(rule)
+    assert (judgement.tested, judgement.violations) == (tested, 0)
+
+
+def test_a_move_to_where_no_answer_comes_from_registers_nobody() -> None:
+    cut = Event(index=0, at_us=HOUR, verb=Verb.NETWORK_CUT, nodes=("a",), direction="answers")
+    for outcome, ruling in ((Outcome.UNANSWERED, HELD), (Outcome.POSITIVE, VIOLATED)):
+        story = Story(cut)
+        story.registers("a")
+        story.edge("a", HOUR, EdgeKind.MOVED, FIRST + 9)
+        story.asks("a", POLL, 2 * HOUR, ANSWER_LOST, address=FIRST + 9, outcome=outcome)
+        assert story.judged("R022").ruling is ruling
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        (GRANTED, "a grant where 30007 is due"),
+        (30002, "30002 where 30007 is due"),
+        (0, "Incorrect License Format where 30007 is due"),
+        ("nothing", "no answer where 30007 is due"),
+    ],
+)
+def test_a_wrong_answer_is_told_beside_the_one_that_is_due(told: int | str, message: str) -> None:
+    story = Story(capacity=1)
+    story.asks("a", REGISTER, 0)
+    story.asks("b", REGISTER, MINUTE, told)
+    first = story.judged("R118").first
+    assert first is not None
+    assert (first.at_us, first.node, first.message) == (MINUTE + 5 * MS, "b", message)
+
+
+def test_a_code_that_is_not_due_is_told_too() -> None:
+    story = Story()
+    story.asks("a", REGISTER, 0, 30007)
+    first = story.judged("R118").first
+    assert first is not None
+    assert first.message == "30007 where a grant is due"
