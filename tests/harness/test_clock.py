@@ -40,6 +40,13 @@ def test_twice_as_fast_skips_readings_and_half_as_fast_repeats_them() -> None:
     assert [slow.true_us(b) for b in (0, 1, 2)] == [0, 2, 4]
 
 
+def test_a_rate_that_changes_between_two_ticks_of_the_clock() -> None:
+    # At half speed it shows 10 first at 20; at 21, when it is put right, it is at 10.5 and shows 10 still.
+    clock = HostClock(START, [(0, Fraction(-500_000)), (21, Fraction(0))])
+    assert [clock.boot_us(t) for t in (19, 20, 21, 22, 23)] == [9, 10, 10, 11, 12]
+    assert [clock.true_us(b) for b in (9, 10, 11, 12)] == [18, 20, 22, 23]
+
+
 def test_a_drift_that_ends_leaves_its_error_behind() -> None:
     clock = HostClock(START, [(10, Fraction(1_000_000)), (20, Fraction(0))])
     assert [clock.boot_us(t) for t in (10, 15, 20, 25)] == [10, 20, 30, 35]

@@ -123,14 +123,12 @@ def test_the_registration_of_a_fleet_is_an_edge_for_a_node_that_was_registered_b
 
 def test_a_drift_ends_with_its_time_or_gives_way_to_the_next() -> None:
     ppm = Fraction(1_000_000)
-    clock = plan(
-        scenario(
-            event(10, Verb.CLOCK_DRIFT, host="n-1", ppm=ppm, until_us=20),
-            event(20, Verb.CLOCK_DRIFT, host="n-1", ppm=ppm),
-        )
-    ).node_clocks[0]
-    # 10, then twice as fast without a break.
-    assert clock.boot_us(30) == 50
+    first = event(10, Verb.CLOCK_DRIFT, host="n-1", ppm=ppm, until_us=20)
+    second = event(20, Verb.CLOCK_DRIFT, host="n-1", ppm=ppm)
+    # 10, then twice as fast without a break, whichever is written first.
+    for events in ((first, second), (second, first)):
+        assert plan(scenario(*events)).node_clocks[0].boot_us(30) == 50
+    assert plan(scenario(first)).node_clocks[0].boot_us(30) == 40
 
 
 def test_a_heal_of_one_direction_leaves_the_other_and_other_cuts_of_it_end_too() -> None:
@@ -201,6 +199,17 @@ def test_problems_come_in_file_order_each_once() -> None:
         ([event(20, Verb.SERVER_CRASH), event(10, Verb.SERVER_STOP)], 0, "server is already down"),
         ([event(10, Verb.SERVER_STOP, until_us=21), event(20, Verb.SERVER_SUSPEND)], 1, "already down"),
         ([event(10, Verb.SERVER_DESTROY), event(20, Verb.SERVER_STOP)], 1, "already down"),
+        (
+            # Ends come before starts, so the start of 10 ends the stop of 5 and not that of 10.
+            [
+                event(5, Verb.SERVER_STOP),
+                event(10, Verb.SERVER_START),
+                event(10, Verb.SERVER_STOP),
+                event(20, Verb.SERVER_STOP),
+            ],
+            3,
+            "server is already down",
+        ),
         ([event(10, Verb.NODE_STOP, "n-1", "n-2"), event(20, Verb.NODE_CRASH, "n-2")], 1, "n-2 is already down"),
         ([event(10, Verb.SERVER_START)], 0, "nothing to undo"),
         ([event(10, Verb.SERVER_STOP), event(10, Verb.SERVER_START)], 1, "nothing to undo"),

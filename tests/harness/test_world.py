@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
@@ -242,3 +243,30 @@ IN_FLIGHT = {
 def test_cruising_sees_what_changed_while_the_grant_was_on_its_way(change: str, reading: str) -> None:
     digests = {play(IN_FLIGHT[change], reading=reading, every_poll=every_poll).digest() for every_poll in (True, False)}
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("every_poll", [True, False])
+def test_a_poll_that_ends_at_the_instant_of_a_change_is_simulated(every_poll: bool) -> None:
+    # The program ends just when the answer to its poll of 2 h arrives: starts come before arrivals, so the last contact
+    # is the register of 0, and a start a microsecond past 24 h lapses.
+    stop = event(2 * HOUR + 10 * MS, Verb.NODE_STOP, "a")
+    trace = play(stop, event(DAY + 1, Verb.NODE_START, "a"), duration_us=2 * DAY, every_poll=every_poll)
+    assert turns(trace)[1:] == [(DAY + 1, Status.LAPSED)]
+
+
+@pytest.mark.parametrize("every_poll", [True, False])
+def test_a_fast_clock_reckons_the_licence_over_between_its_polls(every_poll: bool) -> None:
+    # Three times as fast: a poll every 40 minutes of true time, and what is left of a licence until 5 h passes in a
+    # third of its time. The grant to a poll sent at t leaves 5 h - t - 5 ms, which is less than two hours from the poll
+    # of 3:20 on. So it is over at t + (5 h - t - 5 ms) / 3, to be restored by the next poll, until that of 5:20.
+    trace = play(
+        event(0, Verb.CLOCK_DRIFT, host="a", ppm=Fraction(2_000_000)),
+        every_poll=every_poll,
+        expires_us=START + 5 * HOUR,
+    )
+    expected = [(10 * MS, Status.REGISTERED)]
+    for sent_us, left_us in ((12_000_000_000, 5_999_995_000), (14_400_000_000, 3_599_995_000)):
+        expected.append((sent_us + left_us // 3 + 1, Status.REJECTED))
+        expected.append((sent_us + 40 * MINUTE + 10 * MS, Status.REGISTERED))
+    assert turns(trace) == [*expected, (16_800_000_000 + 1_199_995_000 // 3 + 1, Status.REJECTED)]
+    assert [row.code for row in trace.failures][:4] == [30000] * 4

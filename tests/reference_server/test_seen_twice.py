@@ -75,6 +75,15 @@ def test_a_clone_that_counts_alike_is_refused() -> None:
     assert answer.code == Code.INCORRECT_LICENSE_FORMAT
 
 
+def test_a_copy_that_was_translated_on_its_way_is_refused() -> None:
+    # It comes from another licensed address than the one that it reports.
+    bench = Bench()
+    told(bench, REGISTER, 0)
+    reply = bench.authority.handle(REGISTER, FIRST + 1, bench.now(HOUR))
+    assert isinstance(reply.answer, Refusal)
+    assert reply.answer.code == Code.LICENSE_IP_ERROR
+
+
 def test_it_is_known_after_a_newer_request_too() -> None:
     # A copy of the register that comes late, after a poll: no contact at 5 h.
     bench = Bench()

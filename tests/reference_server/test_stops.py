@@ -288,8 +288,9 @@ def test_a_member_of_a_cluster_takes_a_slot_of_its_own_in_the_literal_reading() 
     assert bench.ask(Register, "b", 0, cluster="c").code == Code.REGISTER_OUT_OF_LIMIT
 
 
-def test_an_installation_is_not_mistaken_for_a_cluster() -> None:
+@pytest.mark.parametrize("who", ["c", "cluster c"])
+def test_an_installation_is_not_mistaken_for_a_cluster(who: str) -> None:
     # A full server in the reading that gives a cluster one slot, and a standalone node with an odd id.
     bench = Bench("cluster-is-one", capacity=1)
     assert bench.granted(Register, "a", 0, cluster="c")
-    assert not bench.granted(Register, "cluster c", 0)
+    assert bench.ask(Register, who, 0).code == Code.REGISTER_OUT_OF_LIMIT
