@@ -16,7 +16,8 @@ def parse_address(text: str) -> int:
         address = int(IPv4Address(text))
     except AddressValueError:
         try:
-            mapped = IPv6Address(text).ipv4_mapped
+            # A zone names an interface of one machine; it means nothing to the server.
+            mapped = None if "%" in text else IPv6Address(text).ipv4_mapped
         except AddressValueError:
             mapped = None
         if mapped is None:

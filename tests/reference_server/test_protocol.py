@@ -173,6 +173,7 @@ def test_a_missing_field_is_a_bad_parameter(key: str) -> None:
         ("address", "192.168.100.256"),
         ("address", "192.168.100"),
         ("address", "fe80::1"),
+        ("address", "::ffff:192.168.100.25%eth0"),
         ("address", "192.168.100.25/32"),
         ("address", " 192.168.100.25"),
         ("address", "::ffff:0.1.2.3"),
