@@ -33,9 +33,8 @@ class Finding:
 class Judgement:
     """What one rule made of one history.
 
-    ``tested`` counts the occasions, ``violations`` those that broke the rule, ``first`` is the first
-    violation (else the first occasion that a rule found worth showing), ``notes`` are findings that explain
-    without violating (a grace, an attributed overlap). ``trouble`` says why a rule is unknown although
+    ``tested`` counts the occasions, ``violations`` those that broke the rule, ``first`` is the earliest
+    violation, ``notes`` are findings that explain without violating (a grace, an attributed overlap). ``trouble`` says why a rule is unknown although
     something was to be judged: it crashed, or is not judged yet.
     """
 
