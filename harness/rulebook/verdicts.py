@@ -33,9 +33,9 @@ class Finding:
 class Judgement:
     """What one rule made of one history.
 
-    ``tested`` counts the occasions, ``violations`` those that broke the rule, ``first`` is the earliest
-    violation, ``notes`` are findings that explain without violating (a grace, an attributed overlap). ``trouble`` says why a rule is unknown although
-    something was to be judged: it crashed, or is not judged yet.
+    ``tested`` counts the occasions, ``violations`` those that broke the rule, ``first`` is the earliest violation,
+    ``notes`` are findings that explain without violating (a grace, an attributed overlap). ``trouble`` says why a rule
+    is unknown although something was to be judged: it crashed, or is not judged yet.
     """
 
     rule: str
