@@ -387,9 +387,12 @@ class World:
         due_us = self._authority.next_void_us()
         if due_us is None:
             self._void_at = None
-        elif self._void_at is None:
-            self._void_at = max(self._now, self._plan.server_clock.true_us(due_us))
-            self._at(self._void_at, _VOID, (), self._void, (self._void_at,))
+            return
+        at_us = max(self._now, self._plan.server_clock.true_us(due_us))
+        # A cruising node's slot is renewed ahead of its time, so a newer slot can be due before it.
+        if self._void_at is None or at_us < self._void_at:
+            self._void_at = at_us
+            self._at(at_us, _VOID, (), self._void, (at_us,))
 
     def _void(self, armed_us: int) -> None:
         if self._void_at != armed_us:

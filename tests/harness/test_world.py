@@ -270,3 +270,14 @@ def test_a_fast_clock_reckons_the_licence_over_between_its_polls(every_poll: boo
         expected.append((sent_us + 40 * MINUTE + 10 * MS, Status.REGISTERED))
     assert turns(trace) == [*expected, (16_800_000_000 + 1_199_995_000 // 3 + 1, Status.REJECTED)]
     assert [row.code for row in trace.failures][:4] == [30000] * 4
+
+
+@pytest.mark.parametrize("every_poll", [True, False])
+def test_a_slot_that_is_newer_than_a_cruising_ones_is_void_on_time(every_poll: bool) -> None:
+    # `early` cruises from 0 on, its slot renewed days ahead. `late` registers at 30 h, its request arrives 5 ms later,
+    # and it crashes at 31 h: its slot is void at 54 h and 5 ms and 1 us, whatever is known of the other one.
+    nodes = (node("early"), node("late", address=FIRST + 1, register_us=30 * HOUR))
+    crash = event(31 * HOUR, Verb.NODE_CRASH, "late")
+    trace = play(crash, nodes=nodes, duration_us=60 * HOUR, every_poll=every_poll)
+    voids = [(slot.at_us, slot.node) for slot in trace.slots if slot.change == SlotChange.VOID]
+    assert voids == [(54 * HOUR + LATENCY + 1, 1)]
