@@ -80,8 +80,8 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         address=FIRST,
         application="report1",
         count=draw(st.integers(1, 4)),
-        register_us=draw(st.sampled_from([0, 1, 90 * MINUTE, 3 * HOUR])),
-        spread_us=draw(st.sampled_from([0, 1, 40 * MINUTE])),
+        register_us=draw(st.sampled_from([0, 1, 90 * MINUTE, 3 * HOUR, 26 * HOUR])),
+        spread_us=draw(st.sampled_from([0, 1, 40 * MINUTE, 30 * HOUR])),
         cluster=draw(st.sampled_from([None, "c"])),
     )
     names = tuple(node.name for node in nodes)
