@@ -12,12 +12,12 @@ Since all of it is known beforehand, so are the instants at which anything about
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from fractions import Fraction
-from itertools import pairwise
-from typing import NamedTuple
+from itertools import groupby, pairwise
+from typing import NamedTuple, TypeAlias
 
 from harness.clock import HostClock
 from harness.network import Network, Way
@@ -76,6 +76,7 @@ _UNDOES = {
     Verb.NETWORK_HEAL: (Verb.NETWORK_CUT,),
     Verb.LICENCE_RESUME: (Verb.LICENCE_SUSPEND,),
 }
+_UNDONE = frozenset(verb for verbs in _UNDOES.values() for verb in verbs)
 _ACTIONS = (Verb.NODE_REGISTER, Verb.NODE_UNBIND, Verb.NODE_MOVE)
 #: Played by the clocks and the network themselves; the world has nothing to do.
 _PASSIVE = (Verb.CLOCK_STEP, Verb.CLOCK_DRIFT, Verb.NETWORK_CUT, Verb.NETWORK_HEAL)
@@ -124,7 +125,7 @@ def plan(scenario: Scenario) -> Plan:
         for node in nodes if host is None or host == SERVER else (place[host],):
             own.setdefault(node, set()).update(known)
 
-    heals = _Heals(scenario)
+    ends = _Ends(scenario)
     for event in scenario.events:
         nodes = tuple(place[name] for name in event.nodes)
         order = len(scenario.nodes) + event.index
@@ -140,7 +141,7 @@ def plan(scenario: Scenario) -> Plan:
         if event.verb is Verb.NETWORK_CUT:
             for name, node in zip(event.nodes, nodes, strict=True):
                 for way in _WAYS[event.direction]:
-                    until_us = heals.end_of(event, name, way)
+                    until_us = ends.end_of(event, name, way)
                     cuts.setdefault((node, way), []).append((event.at_us, until_us))
                     edge((event.at_us, until_us), None, (node,))
         else:
@@ -154,8 +155,7 @@ def plan(scenario: Scenario) -> Plan:
             edge((registration.at_us,), None, registration.nodes)
 
     exact = HostClock(scenario.start_us)
-    moved = {event.host for event in scenario.events if event.host is not None}
-    clocks = {host: _clock(scenario, host) for host in sorted(moved)}
+    clocks = {host: _clock(scenario.start_us, events) for host, events in _clock_events(scenario).items()}
     shared: dict[tuple[int, ...], tuple[int, ...]] = {}
     edges = [tuple(sorted(own.get(index, ()))) for index in range(len(scenario.nodes))]
     return Plan(
@@ -168,12 +168,19 @@ def plan(scenario: Scenario) -> Plan:
     )
 
 
-def _clock(scenario: Scenario, host: str) -> HostClock:
+def _clock_events(scenario: Scenario) -> dict[str, list[Event]]:
+    """Return the steps and drifts of each host's clocks that has any, in order of time, then of the file."""
+    by_host: dict[str, list[Event]] = {}
+    for event in sorted(scenario.events, key=lambda event: (event.at_us, event.index)):
+        if event.host is not None:
+            by_host.setdefault(event.host, []).append(event)
+    return by_host
+
+
+def _clock(start_us: int, events: Sequence[Event]) -> HostClock:
     drifts: list[tuple[int, int, Fraction]] = []
     steps: list[tuple[int, int]] = []
-    for event in scenario.events:
-        if event.host != host:
-            continue
+    for event in events:
         if event.verb is Verb.CLOCK_STEP:
             steps.append((event.at_us, event.by_us))
         else:
@@ -182,31 +189,43 @@ def _clock(scenario: Scenario, host: str) -> HostClock:
             if event.until_us is not None:
                 drifts.append((event.until_us, Phase.END, Fraction(0)))
     drifts.sort(key=lambda drift: drift[:2])
-    return HostClock(
-        scenario.start_us,
-        [(at_us, ppm) for at_us, _, ppm in drifts],
-        sorted(steps, key=lambda step: step[0]),
-    )
+    return HostClock(start_us, [(at_us, ppm) for at_us, _, ppm in drifts], steps)
 
 
-class _Heals:
-    """When the network is healed, by node and direction."""
+#: What a fault is about: the server, a node, or one direction of a node's network.
+_Mark: TypeAlias = tuple[str, Way | None]
+
+
+def _marks(event: Event) -> Iterator[_Mark]:
+    """Yield what a lasting ``event``, or the verb that undoes one, is about."""
+    if event.verb in (Verb.NETWORK_CUT, Verb.NETWORK_HEAL):
+        for way in _WAYS[event.direction]:
+            for name in event.nodes:
+                yield name, way
+    else:
+        for target in _targets(event):
+            yield target, None
+
+
+def _targets(event: Event) -> tuple[str, ...]:
+    return event.nodes if event.verb.value.startswith("node.") else (SERVER,)
+
+
+class _Ends:
+    """When lasting events end, each by itself or by the first verb that undoes it."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self._times: dict[tuple[str, Way], list[int]] = {}
-        for heal in scenario.events:
-            if heal.verb is Verb.NETWORK_HEAL:
-                for name in heal.nodes:
-                    for way in _WAYS[heal.direction]:
-                        self._times.setdefault((name, way), []).append(heal.at_us)
-        for times in self._times.values():
-            times.sort()
+        self._undone: dict[tuple[Verb, _Mark], list[int]] = {}
+        for undo in sorted(scenario.events, key=lambda event: event.at_us):
+            for verb in _UNDOES.get(undo.verb, ()):
+                for mark in _marks(undo):
+                    self._undone.setdefault((verb, mark), []).append(undo.at_us)
 
-    def end_of(self, cut: Event, name: str, way: Way) -> int | None:
-        """Return when a cut ends for one node and direction: its own end, or the first heal that matches."""
-        times = self._times.get((name, way), [])
-        first = bisect_right(times, cut.at_us)
-        ends = times[first : first + 1] + ([] if cut.until_us is None else [cut.until_us])
+    def end_of(self, event: Event, target: str, way: Way | None = None) -> int | None:
+        """Return when ``event`` ends for ``target`` (and one direction of its network), ``None`` if it does not."""
+        times = self._undone.get((event.verb, (target, way)), [])
+        first = bisect_right(times, event.at_us)
+        ends = times[first : first + 1] + ([] if event.until_us is None else [event.until_us])
         return min(ends, default=None)
 
 
@@ -223,40 +242,19 @@ def timeline_problems(scenario: Scenario) -> list[TimelineProblem]:
     return sorted(problems, key=lambda problem: problem.event.index)
 
 
-def _targets(event: Event) -> tuple[str, ...]:
-    return event.nodes if event.verb.value.startswith("node.") else (SERVER,)
-
-
-def _end_of(scenario: Scenario, event: Event, target: str) -> int | None:
-    """Return when a lasting ``event`` ends for ``target``: by itself, or by the first verb that undoes it."""
-    ends = [
-        other.at_us
-        for other in scenario.events
-        if other.at_us > event.at_us
-        and event.verb in _UNDOES.get(other.verb, ())
-        and (target == SERVER or target in other.nodes)
-    ]
-    if event.until_us is not None:
-        ends.append(event.until_us)
-    return min(ends, default=None)
-
-
 def _overlapping_stops(scenario: Scenario) -> Iterator[TimelineProblem]:
     by_host: dict[str, list[Event]] = {}
-    for event in scenario.events:
+    for event in sorted(scenario.events, key=lambda event: (event.at_us, event.index)):
         if event.verb in _DOWN and event.only is None:
             for target in _targets(event):
                 by_host.setdefault(target, []).append(event)
+    ends = _Ends(scenario)
     reported: set[int] = set()
     for target, events in by_host.items():
-        events.sort(key=lambda event: (event.at_us, event.index))
         for earlier, later in pairwise(events):
-            if later.verb is Verb.SERVER_DESTROY and earlier.verb is not Verb.SERVER_DESTROY:
-                continue  # `-destroy` works on a stopped server too.
-            if earlier.verb is Verb.SERVER_DESTROY:
-                end_us = None
-            else:
-                end_us = _end_of(scenario, earlier, target)
+            if later.verb is Verb.SERVER_DESTROY and earlier.verb in (Verb.SERVER_STOP, Verb.SERVER_CRASH):
+                continue  # `-destroy` works on a stopped server too, though not on a frozen host.
+            end_us = None if earlier.verb is Verb.SERVER_DESTROY else ends.end_of(earlier, target)
             if (end_us is None or later.at_us < end_us) and later.index not in reported:
                 reported.add(later.index)
                 yield TimelineProblem(
@@ -268,47 +266,52 @@ def _overlapping_stops(scenario: Scenario) -> Iterator[TimelineProblem]:
 
 
 def _nothing_to_undo(scenario: Scenario) -> Iterator[TimelineProblem]:
-    heals = _Heals(scenario)
-    for undo in scenario.events:
-        if undo.verb not in _UNDOES:
-            continue
-        undone = _UNDOES[undo.verb]
-        for event in scenario.events:
-            if event.verb not in undone or event.at_us >= undo.at_us:
-                continue
+    #: Until when what was begun lasts by itself; what a verb has undone is out.
+    begun: dict[tuple[Verb, _Mark], list[int | None]] = {}
+    #: Verbs that some event may undo or not, which only the run can tell.
+    unknown: set[Verb] = set()
+    for at_us, together in groupby(sorted(scenario.events, key=lambda event: event.at_us), lambda event: event.at_us):
+        events = list(together)
+        undos = [event for event in events if event.verb in _UNDOES]
+        for undo in undos:
+            undone = [(verb, mark) for verb in _UNDOES[undo.verb] for mark in _marks(undo)]
+            in_force = any(end is None or end >= at_us for key in undone for end in begun.get(key, ()))
+            if not in_force and unknown.isdisjoint(_UNDOES[undo.verb]):
+                yield TimelineProblem(
+                    undo,
+                    "do",
+                    f"{undo.verb.value} with nothing to undo",
+                    f"an earlier {' or '.join(verb.value for verb in _UNDOES[undo.verb])} that is still in force",
+                )
+        # Ends come before starts, and two that undo the same at one instant both have something to undo.
+        for undo in undos:
+            for verb in _UNDOES[undo.verb] if undo.only is None else ():
+                for mark in _marks(undo):
+                    begun.pop((verb, mark), None)
+        for event in events:
             if event.only is not None or event.verb is Verb.SERVER_DESTROY:
-                break
-            if event.verb is Verb.NETWORK_CUT:
-                names = [name for name in event.nodes if name in undo.nodes]
-                ways = [way for way in _WAYS[event.direction] if way in _WAYS[undo.direction]]
-                ends = [heals.end_of(event, name, way) for name in names for way in ways]
-            else:
-                targets = [t for t in _targets(event) if t == SERVER or t in undo.nodes]
-                ends = [_end_of(scenario, event, target) for target in targets]
-            # The event is undone here if this is the first verb that could, or one at the same instant.
-            if any(end_us is None or end_us >= undo.at_us for end_us in ends):
-                break
-        else:
-            yield TimelineProblem(
-                undo,
-                "do",
-                f"{undo.verb.value} with nothing to undo",
-                f"an earlier {' or '.join(verb.value for verb in undone)} that is still in force",
-            )
+                unknown.add(event.verb)
+            elif event.verb in _UNDONE:
+                for mark in _marks(event):
+                    begun.setdefault((event.verb, mark), []).append(event.until_us)
 
 
 def _overlapping_drifts(scenario: Scenario) -> Iterator[TimelineProblem]:
-    changes = [event for event in scenario.events if event.verb in (Verb.CLOCK_STEP, Verb.CLOCK_DRIFT)]
-    for event in changes:
-        for earlier in changes:
-            if earlier is event or earlier.host != event.host or earlier.verb is not event.verb:
-                continue
-            same_instant = earlier.at_us == event.at_us and earlier.index < event.index
-            inside = earlier.at_us < event.at_us and (earlier.until_us is not None and event.at_us < earlier.until_us)
-            if same_instant or inside:
-                yield TimelineProblem(
-                    event,
-                    "at",
-                    f"{event.verb.value} of {event.host} while that of line {earlier.line} is in force",
-                    "one change of a clock at a time; end the earlier one first",
-                )
+    for events in _clock_events(scenario).values():
+        for verb in (Verb.CLOCK_STEP, Verb.CLOCK_DRIFT):
+            longest: Event | None = None  # Of those so far, the one that ends last.
+            before: Event | None = None
+            for event in (each for each in events if each.verb is verb):
+                earlier = before if before is not None and before.at_us == event.at_us else None
+                if longest is not None and longest.until_us is not None and longest.until_us > event.at_us:
+                    earlier = longest
+                if earlier is not None:
+                    yield TimelineProblem(
+                        event,
+                        "at",
+                        f"{verb.value} of {event.host} while that of line {earlier.line} is in force",
+                        "one change of a clock at a time; end the earlier one first",
+                    )
+                before = event
+                if event.until_us is not None and (longest is None or event.until_us > (longest.until_us or 0)):
+                    longest = event

@@ -210,6 +210,7 @@ def test_problems_come_in_file_order_each_once() -> None:
             3,
             "server is already down",
         ),
+        ([event(10, Verb.SERVER_SUSPEND, until_us=21), event(20, Verb.SERVER_DESTROY)], 1, "already down"),
         ([event(10, Verb.NODE_STOP, "n-1", "n-2"), event(20, Verb.NODE_CRASH, "n-2")], 1, "n-2 is already down"),
         ([event(10, Verb.SERVER_START)], 0, "nothing to undo"),
         ([event(10, Verb.SERVER_STOP), event(10, Verb.SERVER_START)], 1, "nothing to undo"),
@@ -232,6 +233,17 @@ def test_problems_come_in_file_order_each_once() -> None:
             "while that of line 10 is in force",
         ),
         (
+            # What ended before is not to blame, nor is a step.
+            [
+                event(10, Verb.CLOCK_DRIFT, host="n-1", until_us=50),
+                event(10, Verb.CLOCK_STEP, host="n-1"),
+                event(60, Verb.CLOCK_DRIFT, host="n-1", until_us=70),
+                event(65, Verb.CLOCK_DRIFT, host="n-1"),
+            ],
+            3,
+            "while that of line 30 is in force",
+        ),
+        (
             [event(10, Verb.CLOCK_STEP, host="n-1"), event(10, Verb.CLOCK_STEP, host="n-1")],
             1,
             "while that of line 10 is in force",
@@ -248,10 +260,18 @@ def test_what_is_wrong_with_a_timeline(events: list[Event], blamed: int, found: 
     "events",
     [
         [event(10, Verb.SERVER_STOP, until_us=20), event(20, Verb.SERVER_CRASH)],
+        [event(10, Verb.SERVER_STOP, until_us=20), event(20, Verb.SERVER_START), event(20, Verb.SERVER_START)],
         [event(10, Verb.SERVER_STOP), event(20, Verb.SERVER_START), event(30, Verb.SERVER_STOP)],
         [event(10, Verb.SERVER_STOP), event(20, Verb.SERVER_DESTROY), event(30, Verb.SERVER_START)],
         [event(10, Verb.NODE_STOP, "n-1"), event(10, Verb.NODE_STOP, "n-2"), event(20, Verb.NODE_START, "n-1", "n-2")],
+        [event(10, Verb.SERVER_SUSPEND, until_us=20), event(20, Verb.SERVER_DESTROY)],
         [event(10, Verb.NODE_STOP, "n-1", only="lapsed"), event(20, Verb.NODE_STOP, "n-1")],
+        [
+            # Whether the first start finds the node lapsed only the run can tell.
+            event(10, Verb.NODE_STOP, "n-1"),
+            event(20, Verb.NODE_START, "n-1", only="lapsed"),
+            event(30, Verb.NODE_START, "n-1"),
+        ],
         [event(10, Verb.NETWORK_CUT, "n-1"), event(15, Verb.NETWORK_CUT, "n-1"), event(20, Verb.NETWORK_HEAL, "n-1")],
         [event(10, Verb.CLOCK_DRIFT, host="n-1"), event(20, Verb.CLOCK_DRIFT, host="n-1")],
         [event(10, Verb.CLOCK_STEP, host="n-1"), event(10, Verb.CLOCK_STEP, host="n-2")],
