@@ -213,7 +213,6 @@ class World:
                 self._start_server(self._plan.server_clock.instant_before_steps(now), now - down[1])
         elif verb is Verb.SERVER_DESTROY:
             self._record.slots(self._now, self._authority.destroy())
-            self._server_suspended = False
             self._server_down = down or (event.index, now)
             self._record.edge(now, SERVER_HOST, EdgeKind.DESTROYED)
         elif down is None:
@@ -221,7 +220,7 @@ class World:
             if verb is Verb.SERVER_SUSPEND:
                 self._server_suspended = True
             else:
-                self._authority.stop()
+                self._authority.stop(self._plan.server_clock.instant(now))
             self._record.edge(now, SERVER_HOST, _DOWN_EDGE[verb])
         self._arm_void()
 
@@ -242,6 +241,8 @@ class World:
             self._licence_suspensions.clear()
         elif event.index in self._licence_suspensions:
             self._licence_suspensions.remove(event.index)
+        else:
+            return  # Lifted before its time was up.
         suspended = bool(self._licence_suspensions)
         edge = EdgeKind.LICENCE_SUSPENDED if suspended else EdgeKind.LICENCE_RESUMED
         self._record.edge(now, SERVER_HOST, edge)
@@ -353,7 +354,7 @@ class World:
             if isinstance(effect, Send):
                 self._send(i, effect)
             else:
-                self._record.effect(now, i, node, effect)
+                self._record.effect(now, i, effect)
         self._record.access(now, i, node.access and not self._suspended[i])
         self._arm(i)
 

@@ -103,9 +103,13 @@ _Unit: TypeAlias = tuple[str, str]
 
 
 class _Slot:
-    """One installation's lease. ``stored_us`` and ``excused_us`` are what survives a crash, with the address."""
+    """One installation's lease. ``stored_us`` and ``excused_us`` are what survives a crash, with the address.
 
-    __slots__ = ("address", "arrived_us", "excused_us", "installation", "stored_us", "unit", "void")
+    ``arrived_us`` is when its last accepted request arrived, ``silent_us`` is since when its silence counts: they
+    differ by the downtime that a reading excuses.
+    """
+
+    __slots__ = ("address", "arrived_us", "excused_us", "installation", "silent_us", "stored_us", "unit", "void")
 
     def __init__(self, installation: str, unit: _Unit, address: int, arrived: Instant) -> None:
         self.installation = installation
@@ -118,6 +122,7 @@ class _Slot:
         """Start the lease anew from an accepted request."""
         self.address = address
         self.arrived_us, self.stored_us = arrived
+        self.silent_us = self.arrived_us
         self.excused_us = 0
 
 
@@ -135,6 +140,7 @@ class Authority:
         #: Set when the machine's hardware identity is no longer the licensed one (R012).
         self.identity_drifted = False
         self.date_us = -(1 << 62)
+        self._stopped_us = 0
         self._lease_us = LEASE_US + (PERIOD_US if reading.lapse_needs_later_miss else 0)
         self._slots: dict[str, _Slot] = {}
         #: Live slots by unit.
@@ -168,23 +174,25 @@ class Authority:
         for slot in list(self._slots.values()):
             if not reading.downtime_is_silence:
                 slot.excused_us += downtime_us
-            age_us = max(0, now.wall_us - slot.stored_us - slot.excused_us)
-            slot.arrived_us = now.boot_us - age_us
-            if age_us > self._lease_us:
+            age_us = now.wall_us - slot.stored_us
+            silence_us = max(0, age_us - slot.excused_us)
+            slot.arrived_us, slot.silent_us = now.boot_us - max(0, age_us), now.boot_us - silence_us
+            if silence_us > self._lease_us:
                 changes += self._remove(slot, ChangeKind.VOID)
                 continue
             if slot.void:
                 slot.void = False
                 self._units[slot.unit] += 1
                 changes.append(self._change(ChangeKind.RESTORED, slot))
-            self._voids.append((slot.arrived_us + self._lease_us + 1, slot.installation))
+            self._voids.append((slot.silent_us + self._lease_us + 1, slot.installation))
         heapq.heapify(self._voids)
         return changes
 
-    def stop(self) -> None:
+    def stop(self, now: Instant) -> None:
         """End the program, politely or by a crash: what was answered is stored, and nothing else matters."""
         if self.power is Power.RUNNING:
             self.power = Power.OFF
+            self._stopped_us = now.boot_us
 
     def destroy(self) -> list[Change]:
         """Revoke the authorization for ever (``-destroy``, R125). A running program is stopped first."""
@@ -199,9 +207,12 @@ class Authority:
 
     def next_void_us(self) -> int | None:
         """Return the boot-time instant at which `expire` should be called next, ``None`` for not at all."""
-        if not self._voids or (self.power is not Power.RUNNING and not self.reading.downtime_is_silence):
+        if not self._voids:
             return None
-        return self._voids[0][0]
+        due_us = self._voids[0][0]
+        # Where downtime is no silence, nothing becomes void in it that was not void as it began.
+        stands_still = self.power is not Power.RUNNING and not self.reading.downtime_is_silence
+        return None if stands_still and due_us > self._stopped_us else due_us
 
     def expire(self, boot_us: int) -> list[Change]:
         """Void every slot whose 24 h have passed at ``boot_us``."""
@@ -211,7 +222,7 @@ class Authority:
             slot = self._slots.get(installation)
             if slot is None or slot.void:
                 continue
-            due_us = slot.arrived_us + self._lease_us + 1
+            due_us = slot.silent_us + self._lease_us + 1
             if due_us > boot_us:
                 # The slot was renewed since this entry was made.
                 heapq.heappush(self._voids, (due_us, installation))

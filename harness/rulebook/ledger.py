@@ -30,7 +30,10 @@ _NEVER_VOID = 1 << 62
 
 
 class LeaseView(NamedTuple):
-    """The slots as a request finds them. ``age_us`` and ``address`` are of the sender's own live slot."""
+    """The slots as a request finds them. ``age_us`` and ``address`` are of the sender's own live slot.
+
+    ``age_us`` is that of its last accepted request, downtime included, whatever the reading excuses.
+    """
 
     live: bool
     address: int
@@ -50,13 +53,18 @@ class ExpectedSlot(NamedTuple):
 
 @dataclass
 class _Lease:
-    """The slot of one node. ``void_us`` is the true instant at which it is void unless it is renewed."""
+    """The slot of one node. ``void_us`` is the true instant at which it is void unless it is renewed.
+
+    ``boot_us`` is the instant of its last accepted request on the server's boot-time clock, as that is reckoned since
+    the last start; ``silent_us`` is the one from which its silence counts.
+    """
 
     node: int
     unit: str
     address: int
     arrived_us: int
     boot_us: int
+    silent_us: int
     stored_us: int
     excused_us: int = 0
     beat: Beat | None = None
@@ -124,7 +132,8 @@ class Ledger:
             self._down_since = edge.at_us
             if not self._history.reading.downtime_is_silence:
                 for lease in self._leases.values():
-                    lease.void_us = _NEVER_VOID
+                    if lease.void_us > edge.at_us:
+                        lease.void_us = _NEVER_VOID
         elif kind is EdgeKind.DESTROYED:
             self._running = False
             self._drop_all(edge.at_us)
@@ -147,9 +156,10 @@ class Ledger:
             lease.beat = None
             if not reading.downtime_is_silence:
                 lease.excused_us += down_us
-            age_us = max(0, wall_us - lease.stored_us - lease.excused_us)
-            lease.boot_us = boot_us - age_us
-            if age_us > self.lease_us:
+            lease.boot_us = boot_us - max(0, wall_us - lease.stored_us)
+            silence_us = max(0, wall_us - lease.stored_us - lease.excused_us)
+            lease.silent_us = boot_us - silence_us
+            if silence_us > self.lease_us:
                 self._end(lease)
                 if not lease.marked:
                     self.expected.append(ExpectedSlot(at_us, lease.node, SlotChange.VOID))
@@ -194,7 +204,7 @@ class Ledger:
                 self._end(lease)
                 self.expected.append(ExpectedSlot(at_us, lease.node, SlotChange.FREED))
         elif lease is None:
-            lease = _Lease(exchange.node, unit, exchange.source, at_us, 0, 0)
+            lease = _Lease(exchange.node, unit, exchange.source, at_us, 0, 0, 0)
             self._leases[exchange.node] = lease
             self._units[unit] = self._units.get(unit, 0) + 1
             self._renew(lease, exchange.source, at_us)
@@ -210,7 +220,7 @@ class Ledger:
     def _renew(self, lease: _Lease, address: int, arrived_us: int) -> None:
         lease.address = address
         lease.arrived_us = arrived_us
-        lease.boot_us = self._clocks.boot_us(SERVER, arrived_us)
+        lease.boot_us = lease.silent_us = self._clocks.boot_us(SERVER, arrived_us)
         lease.stored_us = self._clocks.wall_us(SERVER, arrived_us)
         lease.excused_us = 0
         lease.beat = None
@@ -229,7 +239,7 @@ class Ledger:
     # The passing of time.
 
     def _set_void(self, lease: _Lease) -> None:
-        lease.void_us = self._clocks.true_us(SERVER, lease.boot_us + self.lease_us + 1)
+        lease.void_us = self._clocks.true_us(SERVER, lease.silent_us + self.lease_us + 1)
         heapq.heappush(self._due, (lease.void_us, lease.node))
 
     def _void_until(self, at_us: int, *, including: bool) -> None:
@@ -269,10 +279,12 @@ class _Dates:
         if not back:
             return
         latency_us = history.scenario.network.latency_us
-        handled = sorted(
-            [e.arrived_us for e in history.exchanges if e.verdict not in (Verdict.NONE, Verdict.CONNECTION_REFUSED)]
-            + [edge.at_us for edge in history.server_edges if edge.what == EdgeKind.STARTED and edge.done]
-        )
+        handled = [
+            e.arrived_us for e in history.exchanges if e.verdict not in (Verdict.NONE, Verdict.CONNECTION_REFUSED)
+        ]
+        starts = [edge.at_us for edge in history.server_edges if edge.what == EdgeKind.STARTED and edge.done]
+        # The start at 0 finds its clock wrong already. Any other is the end of an event, and comes before a step.
+        handled += [at_us for at_us in starts if at_us == 0]
         floor = -(1 << 62)
         all_steps = [at_us for at_us, _ in history.clocks.steps(SERVER)]
         for since_us, until_us in zip([0, *all_steps], all_steps, strict=False):
@@ -287,6 +299,9 @@ class _Dates:
                     last_us = max(last_us, arrived_us)
             if last_us >= since_us and last_us != NEVER:
                 floor = max(floor, history.clocks.wall_us(SERVER, last_us))
+            for at_us in starts:
+                if since_us < at_us <= until_us:
+                    floor = max(floor, history.clocks.wall_us(SERVER, at_us, before_steps=True))
             self._floors.append((until_us, floor))
 
     def at(self, true_us: int) -> int:

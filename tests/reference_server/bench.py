@@ -59,5 +59,5 @@ class Bench:
         return [change.kind for change in self.changes]
 
     def restart(self, down_us: int, up_us: int) -> None:
-        self.authority.stop()
+        self.authority.stop(self.now(down_us))
         self.changes = self.authority.start(self.now(up_us), downtime_us=up_us - down_us)

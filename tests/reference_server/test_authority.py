@@ -103,7 +103,7 @@ def test_a_wall_clock_set_forward_counts_at_the_next_start() -> None:
 def test_a_wall_clock_set_back_restores_what_was_void_while_down() -> None:
     bench = Bench()
     bench.ask(Register, "a", 0)
-    bench.authority.stop()
+    bench.authority.stop(bench.now(HOUR))
     assert [change.kind for change in bench.authority.expire(DAY + 1)] == [VOID]
     assert bench.authority.live == 0
     bench.ahead_us = -2 * HOUR
@@ -176,7 +176,7 @@ def test_a_foreign_machine_refuses_to_start_and_a_drifted_one_to_grant() -> None
     bench = Bench()
     bench.authority.identity_drifted = True
     assert bench.ask(Register, "a", 0).code == 0
-    bench.authority.stop()
+    bench.authority.stop(bench.now(MINUTE))
     bench.authority.start(bench.now(HOUR))
     assert bench.authority.power is Power.OFF
 
@@ -235,7 +235,7 @@ def test_revive_does_not_count_downtime_as_silence() -> None:
     bench.restart(HOUR, 21 * HOUR)
     bench.restart(23 * HOUR, 43 * HOUR)
     assert bench.authority.next_void_us() == 43 * HOUR + 21 * HOUR + 1
-    bench.authority.stop()
+    bench.authority.stop(bench.now(44 * HOUR))
     assert bench.authority.next_void_us() is None
 
 

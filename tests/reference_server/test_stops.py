@@ -92,7 +92,7 @@ def test_a_poll_replaces_what_is_stored() -> None:
 def test_a_slot_that_was_void_while_down_is_not_void_twice() -> None:
     bench = Bench()
     bench.ask(Register, "a", 0)
-    bench.authority.stop()
+    bench.authority.stop(bench.now(HOUR))
     assert [change.kind for change in bench.authority.expire(DAY + 1)] == [VOID]
     bench.changes = bench.authority.start(bench.now(25 * HOUR))
     assert (bench.changes, bench.authority.live, bench.authority.next_void_us()) == ([], 0, None)
@@ -106,7 +106,7 @@ def test_a_slot_that_was_given_back_and_taken_again_is_void_once() -> None:
         bench.ask(Unbind, "a", HOUR)
         bench.ask(Register, "a", 2 * HOUR)
         if not runs:
-            bench.authority.stop()
+            bench.authority.stop(bench.now(3 * HOUR))
         assert bench.authority.expire(26 * HOUR) == []
         assert [change.kind for change in bench.authority.expire(26 * HOUR + 1)] == [VOID]
         assert bench.authority.live == 0
@@ -115,7 +115,7 @@ def test_a_slot_that_was_given_back_and_taken_again_is_void_once() -> None:
 def test_a_restored_slot_takes_capacity_again_and_can_be_void_again() -> None:
     bench = Bench(capacity=1)
     bench.ask(Register, "a", 0)
-    bench.authority.stop()
+    bench.authority.stop(bench.now(HOUR))
     bench.authority.expire(DAY + 1)
     bench.ahead_us = -2 * HOUR
     bench.changes = bench.authority.start(bench.now(25 * HOUR))
@@ -146,10 +146,10 @@ def test_a_second_start_changes_nothing() -> None:
 def test_a_stopped_server_can_be_destroyed() -> None:
     bench = Bench()
     bench.ask(Register, "a", 0)
-    bench.authority.stop()
+    bench.authority.stop(bench.now(HOUR))
     assert [(change.kind, change.live) for change in bench.authority.destroy()] == [(DROPPED, 0)]
     assert bench.authority.destroy() == []
-    bench.authority.stop()
+    bench.authority.stop(bench.now(2 * HOUR))
     assert bench.authority.power is Power.DESTROYED
 
 
@@ -236,6 +236,32 @@ def test_revive_judges_each_downtime_by_itself() -> None:
     bench.ask(Poll, "a", 51 * HOUR)
     bench.restart(51 * HOUR, 75 * HOUR + 1)
     assert bench.kinds() == [DROPPED]
+
+
+@pytest.mark.parametrize(("age_us", "moved"), [(105 * MINUTE - 1, False), (105 * MINUTE, True)])
+def test_revive_excuses_downtime_from_silence_and_not_from_the_age_that_tells_a_move(age_us: int, moved: bool) -> None:
+    # Up for 45 min of the 1 h 45 min: the last request is that old all the same, so the node has moved.
+    bench = Bench("revive")
+    bench.ask(Register, "a", 0)
+    bench.restart(30 * MINUTE, 90 * MINUTE)
+    assert bench.granted(Poll, "a", age_us, FIRST + 1) is moved
+    # The holder that has not moved is silent for 24 h of uptime at 25 h.
+    if not moved:
+        assert bench.authority.expire(25 * HOUR) == []
+        assert [change.kind for change in bench.authority.expire(25 * HOUR + 1)] == [VOID]
+
+
+@pytest.mark.parametrize(("stop_us", "void"), [(DAY, False), (DAY + 1, True)])
+def test_revive_voids_a_slot_at_the_instant_of_a_stop_but_not_after_it(stop_us: int, void: bool) -> None:
+    # The 24 h of uptime are over at 24 h and 1 us: a stop at that instant cannot excuse them any more.
+    bench = Bench("revive")
+    bench.ask(Register, "a", 0)
+    bench.authority.stop(bench.now(stop_us))
+    assert bench.authority.next_void_us() == (DAY + 1 if void else None)
+    if void:
+        assert [(change.kind, change.live) for change in bench.authority.expire(DAY + 1)] == [(VOID, 0)]
+    bench.changes = bench.authority.start(bench.now(26 * HOUR), downtime_us=26 * HOUR - stop_us)
+    assert (bench.kinds(), bench.authority.live) == ([], int(not void))
 
 
 @pytest.mark.parametrize(("late_us", "granted"), [(0, True), (1, False)])

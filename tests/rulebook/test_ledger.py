@@ -111,6 +111,53 @@ def test_revive_counts_no_downtime_until_one_stop_exceeds_a_day() -> None:
         assert ledger(story).expected == [expected]
 
 
+def test_revive_excuses_no_downtime_from_the_age_that_tells_a_move() -> None:
+    # Down from 0:30 to 1:30. At 1:45 the last request is 1 h 45 min old, though of its silence just 45 min count: the
+    # slot is void after 24 h of uptime, at 25 h, 5 ms and 1 us.
+    story = Story(reading=READINGS["revive"])
+    story.asks("a", REGISTER, 0)
+    story.edge("server", 30 * MINUTE, EdgeKind.STOPPED)
+    story.edge("server", 90 * MINUTE, EdgeKind.STARTED)
+    story.asks("a", POLL, 105 * MINUTE, 0)
+    found = ledger(story)
+    assert found.before[1].age_us == 105 * MINUTE
+    assert found.expected == [ExpectedSlot(25 * HOUR + 5 * MS + 1, 0, SlotChange.VOID)]
+
+
+def test_revive_voids_at_the_instant_of_a_stop_and_not_in_it() -> None:
+    void_us = DAY + 5 * MS + 1
+    for stop_us, expected in ((void_us, void_us), (void_us - 1, 26 * HOUR + 1)):
+        story = Story(reading=READINGS["revive"])
+        story.asks("a", REGISTER, 0)
+        story.edge("server", stop_us, EdgeKind.STOPPED)
+        story.edge("server", 26 * HOUR, EdgeKind.STARTED)
+        assert ledger(story).expected == [ExpectedSlot(expected, 0, SlotChange.VOID)]
+
+
+def test_a_start_stores_its_date_before_a_step_of_the_same_instant() -> None:
+    # Up again at 27:05, with the clock set back by 20 h at that very instant: ends come before starts, so the start
+    # saw 27:05, and the date waits there until the clock has caught up, at 47:05.
+    back = Event(index=0, at_us=27 * HOUR + 5 * MINUTE, verb=Verb.CLOCK_STEP, host="server", by_us=-20 * HOUR)
+    story = Story(back)
+    story.edge("server", 27 * HOUR, EdgeKind.STOPPED)
+    story.edge("server", 27 * HOUR + 5 * MINUTE, EdgeKind.STARTED)
+    found = ledger(story)
+    assert found.date_at(40 * HOUR) == START + 27 * HOUR + 5 * MINUTE
+    assert found.date_at(48 * HOUR) == START + 28 * HOUR
+
+
+def test_a_step_forward_at_the_instant_of_a_start_leaves_no_date() -> None:
+    # The clock is a day ahead for an hour in which nobody asks: the start came before the step and did not see it.
+    at_us = 27 * HOUR + 5 * MINUTE
+    story = Story(
+        Event(index=0, at_us=at_us, verb=Verb.CLOCK_STEP, host="server", by_us=25 * HOUR),
+        Event(index=1, at_us=at_us + HOUR, verb=Verb.CLOCK_STEP, host="server", by_us=-25 * HOUR),
+    )
+    story.edge("server", 27 * HOUR, EdgeKind.STOPPED)
+    story.edge("server", at_us, EdgeKind.STARTED)
+    assert ledger(story).date_at(40 * HOUR) == START + 40 * HOUR
+
+
 def test_an_unbind_and_a_destroy_free_slots() -> None:
     story = Story()
     for name in "ab":
