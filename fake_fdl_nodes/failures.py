@@ -33,12 +33,13 @@ class FailureList:
         self.rows: list[FailureRow] = []
         self.shown: Code | None = None
 
-    def add(self, row: FailureRow) -> None:
-        """Append ``row``."""
+    def add(self, row: FailureRow) -> Code:
+        """Append ``row``, and return the failure that is shown then."""
         self.rows.append(row)
-        if not (self._keeps_first and self._failed_since_success):
+        if self.shown is None or not (self._keeps_first and self._failed_since_success):
             self.shown = row.code
         self._failed_since_success = True
+        return self.shown
 
     def success(self) -> None:
         """Note a success: the rows stay, and the next failure is a first one again."""

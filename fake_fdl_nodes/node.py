@@ -141,10 +141,14 @@ class Changed(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """A row was added to the failure list. ``number`` is the failed request, 0 if no attempt ended."""
+    """A row was added to the failure list. ``number`` is the failed request, 0 if no attempt ended.
+
+    ``shown`` is the failure that the list shows from then on.
+    """
 
     row: FailureRow
     number: int
+    shown: Code
 
 
 Effect: TypeAlias = Send | Ended | Changed | Failed
@@ -256,10 +260,14 @@ class Node:
         """The host wakes from a suspension. However many polls fell due meanwhile, one is sent."""
         if not self.running:
             return []
-        effects = self._judge_clock(now)
+        effects = []
+        asked = self.outstanding
         if self.poll_due_us is not None:
             self.poll_due_us = max(self.poll_due_us, now.boot_us)
-        return effects
+        if asked is not None and now.boot_us > asked.sent_us + self._timeout_us:
+            # Its time was up while the host slept, so an answer that comes now is too late.
+            effects += self._fail(Code.NO_CONNECTION, now)
+        return effects + self._judge_clock(now)
 
     # What the administrator does.
 
@@ -412,7 +420,10 @@ class Node:
             return self._strikes >= STRIKES
         if self._reading.lapse_needs_later_miss:
             return asked.sent_us > self.contact_us + LEASE_US
-        return now.boot_us >= self.contact_us + LEASE_US
+        deadline_us = self.contact_us + LEASE_US
+        # A host that wakes at the deadline itself has a poll due there, which is still in time.
+        poll_is_due = self.poll_due_us is not None and self.poll_due_us <= now.boot_us <= deadline_us
+        return now.boot_us >= deadline_us and not poll_is_due
 
     @property
     def _negative(self) -> Status:
@@ -442,8 +453,7 @@ class Node:
 
     def _list(self, code: Code, number: int, now: Instant) -> list[Effect]:
         row = FailureRow(now.wall_us, code)
-        self.failures.add(row)
-        return [Failed(row, number)]
+        return [Failed(row, number, self.failures.add(row))]
 
     def _become(self, status: Status, reason: Reason) -> list[Effect]:
         before = self.status

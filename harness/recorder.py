@@ -106,7 +106,7 @@ class Recorder:
         """Record that the answer reached the running node."""
         self._delivered[place] = at_us
 
-    def effect(self, at_us: int, i: int, node: Node, effect: Ended | Changed | Failed) -> None:
+    def effect(self, at_us: int, i: int, effect: Ended | Changed | Failed) -> None:
         """Record what happened at a node."""
         if type(effect) is Ended:
             place, self._outstanding[i] = self._outstanding[i], NEVER
@@ -117,10 +117,8 @@ class Recorder:
             self.trace.transitions.add(at_us, i, _STATUS[effect.before], _STATUS[effect.after], reason)
         else:
             assert type(effect) is Failed
-            shown = node.failures.shown
-            assert shown is not None, "a list with a row shows a failure"
             row = effect.row
-            self.trace.failures.add(at_us, i, row.wall_us, row.code, effect.number or NEVER, shown)
+            self.trace.failures.add(at_us, i, row.wall_us, row.code, effect.number or NEVER, effect.shown)
 
     def access(self, at_us: int, i: int, opened: bool) -> None:
         """Record that access opened or closed, if it did."""

@@ -161,7 +161,7 @@ class NodeLaw:
             boot_us = due_us if on_time else self._clocks.boot_us(self._name, at_us)
             if which == _TIMEOUT:
                 assert self._outstanding is not None
-                self._ended(self._outstanding, Outcome.UNANSWERED, at_us, boot_us)
+                self._ended(self._outstanding, Outcome.UNANSWERED, at_us, boot_us, self._wall(at_us, boot_us))
             elif which == _EXPIRY:
                 self._expire(at_us, self._wall(at_us, boot_us))
             elif which == _POLL:
@@ -229,13 +229,17 @@ class NodeLaw:
             self._awake_since_us = edge.at_us
             boot_us = self._clocks.boot_us(self._name, edge.at_us)
             wall_us = self._wall(edge.at_us, boot_us, before_steps=True)
-            self._lapse_if_past(edge.at_us, boot_us, wall_us)
-            if self._status in OPEN and self._expires_us is not None and boot_us >= self._expires_us:
-                self._expire(edge.at_us, wall_us)
             if kind is EdgeKind.STARTED:
                 self._due_us = boot_us
             elif self._due_us is not None:
                 self._due_us = max(self._due_us, boot_us)
+            asked = self._outstanding
+            if asked is not None and boot_us > asked.sent_boot_us + self._timeout_us:
+                # Its time was up in the sleep, and the node finds that out first.
+                self._ended(asked, Outcome.UNANSWERED, edge.at_us, boot_us, wall_us)
+            self._lapse_if_past(edge.at_us, boot_us, wall_us)
+            if self._status in OPEN and self._expires_us is not None and boot_us >= self._expires_us:
+                self._expire(edge.at_us, wall_us)
 
     def _sent(self, asked: Exchange, moment: _Moment) -> None:
         self._outstanding = asked
@@ -290,10 +294,11 @@ class NodeLaw:
         else:
             granted = asked.verdict == Verdict.GRANTED and validation(self._history, asked) is None
             outcome = Outcome.POSITIVE if granted else Outcome.NEGATIVE
-        self._ended(asked, outcome, at_us, self._clocks.boot_us(self._name, at_us))
+        boot_us = self._clocks.boot_us(self._name, at_us)
+        self._ended(asked, outcome, at_us, boot_us, self._wall(at_us, boot_us))
 
-    def _ended(self, asked: Exchange, outcome: Outcome, at_us: int, boot_us: int) -> None:
-        """A request ended at ``at_us``, handled as at ``boot_us`` on the node's boot-time clock."""
+    def _ended(self, asked: Exchange, outcome: Outcome, at_us: int, boot_us: int, wall_us: int) -> None:
+        """A request ended at ``at_us``, handled as at ``boot_us`` and ``wall_us`` on the node's clocks."""
         self._outstanding = None
         if outcome is Outcome.POSITIVE:
             self._strikes = 0
@@ -311,7 +316,7 @@ class NodeLaw:
             return
         unanswered = outcome is Outcome.UNANSWERED
         code = Code.NO_CONNECTION if unanswered else self._code(asked)
-        self.rows.append(ExpectedRow(at_us, code, asked.number, self._wall(at_us, boot_us)))
+        self.rows.append(ExpectedRow(at_us, code, asked.number, wall_us))
         if asked.kind == Kind.UNBIND or self._status not in HOLDING:
             return
         self._strikes += 1
@@ -336,7 +341,10 @@ class NodeLaw:
             return False
         if self._reading.lapse_needs_later_miss:
             return asked.sent_boot_us > self._contact_us + DAY_US
-        return boot_us >= self._contact_us + DAY_US
+        deadline_us = self._contact_us + DAY_US
+        if self._due_us is not None and self._due_us <= boot_us == deadline_us:
+            return False  # The poll of a resumption at the deadline itself is in time.
+        return boot_us >= deadline_us
 
     @property
     def _negative(self) -> Status:

@@ -188,6 +188,56 @@ def test_a_resumption_at_exactly_the_deadline_lapses_if_no_poll_is_due() -> None
     assert bench.due() == (DAY, Timer.DEADLINE)
 
 
+@pytest.mark.parametrize(("late_us", "status"), [(0, REGISTERED), (1, INTERRUPTED)])
+def test_an_answer_at_a_resumption_is_in_time_up_to_the_timeout(late_us: int, status: Status) -> None:
+    # The poll of 2 h waits until 2 h 30 s. The host sleeps meanwhile, and the answer is there just when it wakes.
+    bench = Bench().registered()
+    bench.silent_until(2 * HOUR)
+    answer = bench.grant()
+    bench.resume(2 * HOUR + 30 * SECOND + late_us)
+    bench.answered(2 * HOUR + 30 * SECOND + late_us, answer)
+    assert bench.node.status is status
+    assert bench.rows() == ([(2 * HOUR + 30 * SECOND + 1, "/")] if late_us else [])
+
+
+def test_a_request_whose_time_was_up_in_the_sleep_fails_before_the_clock_is_judged() -> None:
+    # The last poll, of 24 h, is unanswered when the host wakes at 25 h, where the licence has run out too. The failed
+    # attempt lapses the node, so the lapse adds no row of its own, and a lapsed node does not expire.
+    bench = licensed(Bench(), DAY + MINUTE)
+    bench.silent_until(DAY)
+    number, rows = bench.node.number, len(bench.rows())
+    bench.resume(25 * HOUR)
+    assert bench.effects[0] == Ended(number, Ending.UNANSWERED)
+    assert bench.effects[-1] == Changed(INTERRUPTED, LAPSED, Reason.SILENCE)
+    assert bench.rows()[rows:] == [(25 * HOUR, "/")]
+    assert bench.due() is None
+
+
+def test_a_node_may_wake_to_a_failed_request_and_an_expired_licence() -> None:
+    # Two rows at one instant, each shown in its turn.
+    bench = licensed(Bench(), 3 * HOUR)
+    bench.silent_until(2 * HOUR)
+    number = bench.node.number
+    bench.resume(4 * HOUR)
+    failed = [effect for effect in bench.effects if isinstance(effect, Failed)]
+    assert [(each.row.code.label, each.number, each.shown.label) for each in failed] == [
+        ("/", number, "/"),
+        ("30000", 0, "30000"),
+    ]
+    assert (bench.node.status, bench.due()) == (REJECTED, (4 * HOUR, Timer.POLL))
+
+
+def test_a_poll_due_at_the_deadline_is_sent_although_another_failed_in_the_sleep() -> None:
+    # The host sleeps from just after the poll of 22 h until 24 h sharp: that one's time is up, the next one is due.
+    bench = Bench().registered()
+    bench.silent_until(22 * HOUR)
+    bench.resume(DAY)
+    assert (bench.node.status, bench.due()) == (INTERRUPTED, (DAY, Timer.POLL))
+    bench.fire()
+    bench.answered(DAY + 10 * MS)
+    assert (bench.node.status, bench.node.contact_us) == (REGISTERED, DAY)
+
+
 def test_a_poll_due_at_the_instant_of_a_resumption_is_sent_once() -> None:
     bench = Bench().registered()
     bench.resume(2 * HOUR)

@@ -116,6 +116,14 @@ def test_a_timeout_that_passed_in_a_suspension_is_known_on_waking() -> None:
     assert [row.at_us for row in trace.failures] == [MINUTE + 6 * MS]
 
 
+def test_an_answer_that_comes_as_its_host_wakes_is_too_late_after_the_timeout() -> None:
+    # Sent at 0, answered at 32 s, timed out at 30 s: the host sleeps from 10 s, and wakes just when the answer comes.
+    sleep = event(10 * SECOND, Verb.NODE_SUSPEND, "a", lasts_us=22 * SECOND)
+    trace = play(sleep, latency_us=16 * SECOND, duration_us=HOUR)
+    assert turns(trace) == []
+    assert [row.at_us for row in trace.failures] == [32 * SECOND]
+
+
 def test_the_answer_to_a_node_that_has_moved_away_is_lost() -> None:
     trace = play(event(MS, Verb.NODE_MOVE, "a", address=FIRST + 1), duration_us=HOUR)
     (asked,) = exchanges(trace)
@@ -187,6 +195,14 @@ def test_two_suspensions_of_a_licence_both_have_to_end() -> None:
     assert [each.verdict for each in exchanges(trace)][:3] == [Verdict.GRANTED, 30002, 30002]
 
 
+def test_a_suspension_that_was_lifted_early_does_not_end_twice() -> None:
+    trace = play(event(HOUR, Verb.LICENCE_SUSPEND, lasts_us=4 * HOUR), event(3 * HOUR, Verb.LICENCE_RESUME))
+    assert [(edge.at_us, edge.what) for edge in trace.edges if edge.host == -1][1:] == [
+        (HOUR, EdgeKind.LICENCE_SUSPENDED),
+        (3 * HOUR, EdgeKind.LICENCE_RESUMED),
+    ]
+
+
 def test_a_start_at_the_instant_of_a_clock_step_reads_the_clock_before_it() -> None:
     # Ends come before starts: the server's return at 3 h sees a right clock, the step of 30 h comes after.
     trace = play(
@@ -204,6 +220,15 @@ def test_a_suspended_node_gives_no_access() -> None:
 def test_slots_are_void_to_the_microsecond_though_the_server_is_down() -> None:
     trace = play(event(HOUR, Verb.SERVER_STOP), event(HOUR, Verb.NODE_CRASH, "a"), duration_us=2 * DAY)
     assert [(slot.at_us, slot.change) for slot in trace.slots][1:] == [(DAY + LATENCY + 1, SlotChange.VOID)]
+
+
+@pytest.mark.parametrize(("late_us", "void_us"), [(0, DAY + LATENCY + 1), (1, 26 * HOUR + 2)])
+def test_revive_voids_a_slot_at_the_instant_of_a_stop_but_not_in_it(late_us: int, void_us: int) -> None:
+    # The crashed node's slot is 24 h and 1 us old as the server stops, or as much less as the slot is taken later.
+    nodes = (node("a", register_us=late_us),)
+    down = event(DAY + LATENCY + 1, Verb.SERVER_STOP, lasts_us=2 * HOUR - LATENCY)
+    trace = play(event(HOUR, Verb.NODE_CRASH, "a"), down, nodes=nodes, duration_us=2 * DAY, reading="revive")
+    assert [(slot.at_us, slot.change) for slot in trace.slots][1:] == [(void_us, SlotChange.VOID)]
 
 
 def test_revive_measures_the_downtime_in_true_time() -> None:

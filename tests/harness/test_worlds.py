@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from harness.rulebook import Ruling, judge
 from harness.scenario import Scenario
 from harness.world import run
-from reference_server.readings import READINGS
-from tests.harness.worlds import scenarios
+from reference_server.readings import READINGS, Reading
+from tests.harness.worlds import quiet_scenarios, scenarios
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +27,17 @@ ROOT = Path(__file__).parents[2]
 @settings(max_examples=40)
 @given(scenario=scenarios())
 def test_cruising_changes_nothing_and_no_rule_is_broken(name: str, scenario: Scenario) -> None:
-    rules = READINGS[name]
+    cruises_and_keeps_the_rules(scenario, READINGS[name])
+
+
+@pytest.mark.parametrize("name", READINGS)
+@settings(max_examples=40)
+@given(scenario=quiet_scenarios())
+def test_the_same_of_worlds_at_rest(name: str, scenario: Scenario) -> None:
+    cruises_and_keeps_the_rules(scenario, READINGS[name])
+
+
+def cruises_and_keeps_the_rules(scenario: Scenario, rules: Reading) -> None:
     cruised, simulated = run(scenario, rules), run(scenario, rules, every_poll=True)
     assert cruised.digest() == simulated.digest() == run(scenario, rules).digest()
     assert cruised.requests == simulated.requests

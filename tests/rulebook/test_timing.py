@@ -377,6 +377,29 @@ def test_a_start_at_the_deadline_polls_and_one_past_it_lapses(
     assert story.judged(rule).ruling is ruling
 
 
+@pytest.mark.parametrize(("polls", "ruling"), [(True, HELD), (False, VIOLATED)])
+def test_a_poll_due_as_the_host_wakes_at_the_deadline_is_in_time(polls: bool, ruling: Ruling) -> None:
+    # The poll of 22 h is lost, and its time up while the host sleeps until 24 h sharp. There the next one is due.
+    story = Story()
+    story.registers("a")
+    for k in range(11):
+        if k == 10:
+            story.edge("a", 22 * HOUR + SECOND, EdgeKind.SUSPENDED)
+            story.edge("a", DAY, EdgeKind.RESUMED)
+            number = story.asks("a", POLL, 22 * HOUR, LOST, ended_us=DAY)
+            story.lists("a", DAY, Code.NO_CONNECTION, number)
+        else:
+            story.misses("a", 2 * (k + 1) * HOUR, LOST, first=k == 0)
+    if polls:
+        story.asks("a", POLL, DAY)
+        story.turns("a", DAY + 10 * MS, INTERRUPTED, REGISTERED, TransitionReason.GRANTED)
+    else:
+        story.turns("a", DAY, INTERRUPTED, LAPSED, TransitionReason.SILENCE)
+    # Nothing lapses the node. One that lapses without its poll breaks the rhythm, and is then right to lapse.
+    assert story.until(DAY + HOUR).judged("R031").ruling is ruling
+    assert story.judged("R033").ruling is (UNKNOWN if polls else HELD)
+
+
 def test_a_node_counts_the_24_hours_on_its_own_slow_clock() -> None:
     # 1,000 ppm slow: at 86,486,486,487 us of true time the clock shows 86,400,000,000.5 us, which reads as exactly
     # 24 h; at ...488 it shows 86,400,000,001.5 us. So ...488 is the first start that is strictly past the deadline.
@@ -546,6 +569,24 @@ def test_a_lapse_while_no_attempt_ends_adds_a_row_of_its_own() -> None:
     assert story.judged("R036").ruling is VIOLATED
     story.lists("a", DAY, Code.NO_CONNECTION)
     assert story.judged("R036").ruling is HELD
+
+
+@pytest.mark.parametrize(("expires", "ruling"), [(False, HELD), (True, VIOLATED)])
+def test_a_node_that_lapses_as_it_wakes_does_not_expire_first(expires: bool, ruling: Ruling) -> None:
+    # It sleeps from the last poll, of 24 h, until 25 h; the licence runs out meanwhile. Waking, it finds its attempt
+    # failed and lapses with that one row.
+    story = Story(expires_us=START + DAY + MINUTE)
+    story.registers("a")
+    for k in range(11):
+        story.misses("a", 2 * (k + 1) * HOUR, LOST, first=k == 0)
+    number = story.asks("a", POLL, DAY, LOST, ended_us=25 * HOUR)
+    story.edge("a", DAY + SECOND, EdgeKind.SUSPENDED)
+    story.edge("a", 25 * HOUR, EdgeKind.RESUMED)
+    if expires:
+        story.lists("a", 25 * HOUR, Code.LICENSE_EXPIRED)
+    story.lists("a", 25 * HOUR, Code.NO_CONNECTION, number)
+    story.turns("a", 25 * HOUR, INTERRUPTED, LAPSED, TransitionReason.SILENCE)
+    assert story.judged("R036").ruling is ruling
 
 
 def test_the_nodes_own_expiry_adds_a_row() -> None:
