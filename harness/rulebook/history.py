@@ -199,20 +199,19 @@ class History:
     @cached_property
     def _cuts(self) -> dict[tuple[str, str], list[tuple[int, int | None]]]:
         cuts: dict[tuple[str, str], list[tuple[int, int | None]]] = {}
-        events = self.scenario.events
-        heals = [(heal, frozenset(heal.nodes)) for heal in events if heal.verb is Verb.NETWORK_HEAL]
-        for cut in events:
-            if cut.verb is not Verb.NETWORK_CUT:
+        heal_after: dict[tuple[str, str], int] = {}
+        # From the last event back to the first, the next heal is always known. A heal comes before a cut of its
+        # instant, so backwards it comes after.
+        backwards = sorted(self.scenario.events, key=lambda event: (event.at_us, event.verb is Verb.NETWORK_CUT))
+        for event in reversed(backwards):
+            if event.verb not in (Verb.NETWORK_CUT, Verb.NETWORK_HEAL):
                 continue
-            for name in cut.nodes:
-                for direction in _directions(cut.direction):
-                    ends = [
-                        heal.at_us
-                        for heal, names in heals
-                        if heal.at_us > cut.at_us and name in names and direction in _directions(heal.direction)
-                    ]
-                    ends += [] if cut.until_us is None else [cut.until_us]
-                    cuts.setdefault((name, direction), []).append((cut.at_us, min(ends, default=None)))
+            for packets in ((name, direction) for name in event.nodes for direction in _directions(event.direction)):
+                if event.verb is Verb.NETWORK_HEAL:
+                    heal_after[packets] = event.at_us
+                    continue
+                ends = [end_us for end_us in (heal_after.get(packets), event.until_us) if end_us is not None]
+                cuts.setdefault(packets, []).append((event.at_us, min(ends, default=None)))
         return cuts
 
     def cut(self, node: NodeView, direction: str, true_us: int) -> bool:

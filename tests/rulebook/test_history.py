@@ -48,6 +48,14 @@ def test_a_heal_lifts_its_own_node_and_direction_alone() -> None:
     assert seen.cut(b, "requests", 2 * HOUR)
 
 
+def test_a_heal_lifts_nothing_that_begins_with_it_or_after_it() -> None:
+    # Cut at 1:00 and again at 2:00; healed at 2:00, before the second, and at 3:00.
+    seen = history(Story(heal(2 * HOUR), cut(2 * HOUR), heal(3 * HOUR), cut(HOUR)))
+    a = seen.nodes[0]
+    lost = [seen.cut(a, "requests", at_us) for at_us in (2 * HOUR - 1, 2 * HOUR, 3 * HOUR - 1, 3 * HOUR)]
+    assert lost == [True, True, True, False]
+
+
 def test_cuts_add_up() -> None:
     seen = history(Story(cut(HOUR, 3 * HOUR), cut(2 * HOUR, 4 * HOUR, "answers")))
     a = seen.nodes[0]
