@@ -125,7 +125,7 @@ def plan(scenario: Scenario) -> Plan:
         for node in nodes if host is None or host == SERVER else (place[host],):
             own.setdefault(node, set()).update(known)
 
-    ends = _Ends(scenario)
+    ends = _Ends(scenario.events)
     for event in scenario.events:
         nodes = tuple(place[name] for name in event.nodes)
         order = len(scenario.nodes) + event.index
@@ -155,7 +155,7 @@ def plan(scenario: Scenario) -> Plan:
             edge((registration.at_us,), None, registration.nodes)
 
     exact = HostClock(scenario.start_us)
-    clocks = {host: _clock(scenario.start_us, events) for host, events in _clock_events(scenario).items()}
+    clocks = {host: _clock(scenario.start_us, events) for host, events in _clock_events(scenario.events).items()}
     shared: dict[tuple[int, ...], tuple[int, ...]] = {}
     edges = [tuple(sorted(own.get(index, ()))) for index in range(len(scenario.nodes))]
     return Plan(
@@ -168,10 +168,10 @@ def plan(scenario: Scenario) -> Plan:
     )
 
 
-def _clock_events(scenario: Scenario) -> dict[str, list[Event]]:
+def _clock_events(events: Sequence[Event]) -> dict[str, list[Event]]:
     """Return the steps and drifts of each host's clocks that has any, in order of time, then of the file."""
     by_host: dict[str, list[Event]] = {}
-    for event in sorted(scenario.events, key=lambda event: (event.at_us, event.index)):
+    for event in sorted(events, key=lambda event: (event.at_us, event.index)):
         if event.host is not None:
             by_host.setdefault(event.host, []).append(event)
     return by_host
@@ -214,9 +214,9 @@ def _targets(event: Event) -> tuple[str, ...]:
 class _Ends:
     """When lasting events end, each by itself or by the first verb that undoes it."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, events: Sequence[Event]) -> None:
         self._undone: dict[tuple[Verb, _Mark], list[int]] = {}
-        for undo in sorted(scenario.events, key=lambda event: event.at_us):
+        for undo in sorted(events, key=lambda event: event.at_us):
             for verb in _UNDOES.get(undo.verb, ()):
                 for mark in _marks(undo):
                     self._undone.setdefault((verb, mark), []).append(undo.at_us)
@@ -232,26 +232,26 @@ class _Ends:
 # What can be wrong with a timeline.
 
 
-def timeline_problems(scenario: Scenario) -> list[TimelineProblem]:
-    """Return what is wrong with the events taken together, in file order.
+def timeline_problems(events: Sequence[Event]) -> list[TimelineProblem]:
+    """Return what is wrong with the ``events`` of a scenario taken together, in file order.
 
     Stops of one host that overlap, an undoing verb that finds nothing to undo, drifts that overlap on one host,
     and two steps of one clock at one instant. Events restricted by ``only`` depend on the run and are left out.
     """
-    problems = [*_overlapping_stops(scenario), *_nothing_to_undo(scenario), *_overlapping_drifts(scenario)]
+    problems = [*_overlapping_stops(events), *_nothing_to_undo(events), *_overlapping_drifts(events)]
     return sorted(problems, key=lambda problem: problem.event.index)
 
 
-def _overlapping_stops(scenario: Scenario) -> Iterator[TimelineProblem]:
+def _overlapping_stops(events: Sequence[Event]) -> Iterator[TimelineProblem]:
     by_host: dict[str, list[Event]] = {}
-    for event in sorted(scenario.events, key=lambda event: (event.at_us, event.index)):
+    for event in sorted(events, key=lambda event: (event.at_us, event.index)):
         if event.verb in _DOWN and event.only is None:
             for target in _targets(event):
                 by_host.setdefault(target, []).append(event)
-    ends = _Ends(scenario)
+    ends = _Ends(events)
     reported: set[int] = set()
-    for target, events in by_host.items():
-        for earlier, later in pairwise(events):
+    for target, downs in by_host.items():
+        for earlier, later in pairwise(downs):
             if later.verb is Verb.SERVER_DESTROY and earlier.verb in (Verb.SERVER_STOP, Verb.SERVER_CRASH):
                 continue  # `-destroy` works on a stopped server too, though not on a frozen host.
             end_us = None if earlier.verb is Verb.SERVER_DESTROY else ends.end_of(earlier, target)
@@ -265,14 +265,14 @@ def _overlapping_stops(scenario: Scenario) -> Iterator[TimelineProblem]:
                 )
 
 
-def _nothing_to_undo(scenario: Scenario) -> Iterator[TimelineProblem]:
+def _nothing_to_undo(events: Sequence[Event]) -> Iterator[TimelineProblem]:
     #: Until when what was begun lasts by itself; what a verb has undone is out.
     begun: dict[tuple[Verb, _Mark], list[int | None]] = {}
     #: Verbs that some event may undo or not, which only the run can tell.
     unknown: set[Verb] = set()
-    for at_us, together in groupby(sorted(scenario.events, key=lambda event: event.at_us), lambda event: event.at_us):
-        events = list(together)
-        undos = [event for event in events if event.verb in _UNDOES]
+    for at_us, grouped in groupby(sorted(events, key=lambda event: event.at_us), lambda event: event.at_us):
+        together = list(grouped)
+        undos = [event for event in together if event.verb in _UNDOES]
         for undo in undos:
             undone = [(verb, mark) for verb in _UNDOES[undo.verb] for mark in _marks(undo)]
             in_force = any(end is None or end >= at_us for key in undone for end in begun.get(key, ()))
@@ -288,7 +288,7 @@ def _nothing_to_undo(scenario: Scenario) -> Iterator[TimelineProblem]:
             for verb in _UNDOES[undo.verb] if undo.only is None else ():
                 for mark in _marks(undo):
                     begun.pop((verb, mark), None)
-        for event in events:
+        for event in together:
             if event.only is not None or event.verb is Verb.SERVER_DESTROY:
                 unknown.add(event.verb)
             elif event.verb in _UNDONE:
@@ -296,12 +296,12 @@ def _nothing_to_undo(scenario: Scenario) -> Iterator[TimelineProblem]:
                     begun.setdefault((event.verb, mark), []).append(event.until_us)
 
 
-def _overlapping_drifts(scenario: Scenario) -> Iterator[TimelineProblem]:
-    for events in _clock_events(scenario).values():
+def _overlapping_drifts(events: Sequence[Event]) -> Iterator[TimelineProblem]:
+    for changes in _clock_events(events).values():
         for verb in (Verb.CLOCK_STEP, Verb.CLOCK_DRIFT):
             longest: Event | None = None  # Of those so far, the one that ends last.
             before: Event | None = None
-            for event in (each for each in events if each.verb is verb):
+            for event in (each for each in changes if each.verb is verb):
                 earlier = before if before is not None and before.at_us == event.at_us else None
                 if longest is not None and longest.until_us is not None and longest.until_us > event.at_us:
                     earlier = longest

@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from re import findall
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.problems import Complaint, Loc, Mistake, one_of, shown
 from harness.scenario_file.frame import Frame
 from harness.scenario_file.tables import (
     EVENTS,
+    Events,
+    EventTable,
     ExpectTable,
     FileTable,
     LicenceTable,
@@ -26,7 +28,7 @@ from harness.scenario_file.tables import (
     UnknownEvent,
 )
 
-__all__ = ["checked"]
+__all__ = ["checked", "checked_events"]
 
 
 def checked(data: dict[str, Any], frame: Frame) -> FileTable | list[Complaint]:
@@ -39,6 +41,19 @@ def checked(data: dict[str, Any], frame: Frame) -> FileTable | list[Complaint]:
     return complaints or tables
 
 
+def checked_events(data: dict[str, Any], frame: Frame) -> list[EventTable] | None:
+    """Return the event tables of a file in which other things may be wrong, ``None`` if one of them is, too.
+
+    ``None`` also if an instant or a node could not be checked, since what that depends on is unknown.
+    """
+    if frame.start_us is None or frame.duration_us is None or frame.names is None:
+        return None
+    try:
+        return list(_EVENTS.validate_python(data.get("events", []), context=frame))
+    except ValidationError:
+        return None
+
+
 def _not_together(data: dict[str, Any]) -> Iterator[Complaint]:
     lists: dict[str, type[Table]] = {"nodes": NodesTable, "expect": ExpectTable}
     for name, table in lists.items():
@@ -49,6 +64,7 @@ def _not_together(data: dict[str, Any]) -> Iterator[Complaint]:
                 yield Complaint(loc, mistake)
 
 
+_EVENTS: TypeAdapter[Events] = TypeAdapter(Events)
 _TABLES: dict[str | int, type[Table]] = {
     "licence": LicenceTable,
     "network": NetworkTable,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from harness.faults import timeline_problems
 from harness.problems import Complaint, Loc, Mistake, Problem, ScenarioError
 from harness.scenario import Between, Event, Expect, LicenceSpec, NetworkSpec, Scenario, Verb
-from harness.scenario_file.checking import checked
+from harness.scenario_file.checking import checked, checked_events
 from harness.scenario_file.document import Document, Given
 from harness.scenario_file.frame import Frame
 from harness.scenario_file.tables import EventTable, ExpectTable, FileTable, LicenceTable
@@ -65,24 +65,28 @@ def from_mapping(data: dict[str, Any], *, file: str = "<python>") -> Scenario:
 
 
 def _read(document: Document | Given) -> Scenario:
-    tables = checked(document.data, Frame.of(document.data))
-    if isinstance(tables, list):
-        raise ScenarioError(map(document.problem, tables))
-    scenario = _scenario(tables, document)
-    complaints: dict[Loc, Complaint] = {}
-    for problem in timeline_problems(scenario):
+    frame = Frame.of(document.data)
+    tables = checked(document.data, frame)
+    complaints = tables if isinstance(tables, list) else []
+    event_tables = checked_events(document.data, frame) if isinstance(tables, list) else tables.events
+    events = () if event_tables is None else _events(event_tables, document)
+    complaints = complaints + list(_timeline_complaints(events))
+    if isinstance(tables, list) or complaints:
+        raise ScenarioError(map(document.problem, complaints))
+    return _scenario(tables, events, document)
+
+
+def _timeline_complaints(events: tuple[Event, ...]) -> Iterator[Complaint]:
+    told: set[Loc] = set()
+    for problem in timeline_problems(events):
         # A pattern of hosts makes several events of one; its mistake is told once.
         loc = ("events", problem.event.index, problem.key)
-        complaints.setdefault(loc, Complaint(loc, Mistake(problem.found, problem.expected)))
-    if complaints:
-        raise ScenarioError(map(document.problem, complaints.values()))
-    return scenario
+        if loc not in told:
+            told.add(loc)
+            yield Complaint(loc, Mistake(problem.found, problem.expected))
 
 
-def _scenario(tables: FileTable, document: Document | Given) -> Scenario:
-    def line(*loc: str | int) -> int:
-        return document.place(loc)[0]
-
+def _scenario(tables: FileTable, events: tuple[Event, ...], document: Document | Given) -> Scenario:
     return Scenario(
         title=tables.title,
         file=document.file,
@@ -93,10 +97,10 @@ def _scenario(tables: FileTable, document: Document | Given) -> Scenario:
         licence=_licence(tables.licence),
         network=NetworkSpec(latency_us=tables.network.latency, timeout_us=tables.network.timeout),
         nodes=tuple(node for table in tables.nodes for node in table.nodes()),
-        events=tuple(
-            event for index, table in enumerate(tables.events) for event in _events(table, index, line("events", index))
+        events=events,
+        expects=tuple(
+            _expect(table, index, document.place(("expect", index))[0]) for index, table in enumerate(tables.expect)
         ),
-        expects=tuple(_expect(table, index, line("expect", index)) for index, table in enumerate(tables.expect)),
     )
 
 
@@ -113,7 +117,15 @@ def _licence(table: LicenceTable) -> LicenceSpec:
     )
 
 
-def _events(table: EventTable, index: int, line: int) -> Iterator[Event]:
+def _events(tables: Sequence[EventTable], document: Document | Given) -> tuple[Event, ...]:
+    return tuple(
+        event
+        for index, table in enumerate(tables)
+        for event in _event(table, index, document.place(("events", index))[0])
+    )
+
+
+def _event(table: EventTable, index: int, line: int) -> Iterator[Event]:
     """Yield the event of one table: one for each host if it is about clocks."""
     keys = dict(table)  # Each verb has keys of its own; those that it has not keep the defaults of `Event`.
     at_us, lasts_us = keys.pop("at"), keys.pop("lasts", None)

@@ -49,6 +49,7 @@ from harness.scenario_file.keys import (
 __all__ = [
     "EVENTS",
     "EventTable",
+    "Events",
     "ExpectTable",
     "FileTable",
     "LicenceTable",
@@ -317,6 +318,9 @@ AnyEvent = (
 )
 
 
+#: All events of a file, each checked by the table of its verb.
+Events = list[Annotated[AnyEvent, Field(discriminator="do")]]
+
 #: The table of each verb.
 EVENTS: dict[str, type[EventTable]] = {
     verb: table for table in get_args(AnyEvent) for verb in get_args(table.model_fields["do"].annotation)
@@ -410,7 +414,7 @@ class FileTable(Table):
         default_factory=NetworkTable, description="The network between the nodes and the server."
     )
     nodes: list[NodesTable] = Field(min_length=1, description="The nodes.")
-    events: list[Annotated[AnyEvent, Field(discriminator="do")]] = Field([], description="What happens.")
+    events: Events = Field([], description="What happens.")
     expect: list[ExpectTable] = Field([], description="What must hold.")
 
 

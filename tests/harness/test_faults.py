@@ -186,7 +186,7 @@ def test_problems_come_in_file_order_each_once() -> None:
             event(50, Verb.NETWORK_HEAL, "n-3"),
             event(10, Verb.NODE_STOP, "n-1", "n-2"),
             event(20, Verb.NODE_STOP, "n-1", "n-2"),
-        )
+        ).events
     )
     assert [(problem.event.index, problem.key) for problem in problems] == [(0, "do"), (2, "at")]
     assert "line 20" in problems[1].found
@@ -251,7 +251,7 @@ def test_problems_come_in_file_order_each_once() -> None:
     ],
 )
 def test_what_is_wrong_with_a_timeline(events: list[Event], blamed: int, found: str) -> None:
-    (problem,) = timeline_problems(scenario(*events))
+    (problem,) = timeline_problems(scenario(*events).events)
     assert problem.event.index == blamed
     assert found in problem.found
 
@@ -278,4 +278,4 @@ def test_what_is_wrong_with_a_timeline(events: list[Event], blamed: int, found: 
     ],
 )
 def test_what_is_right_with_a_timeline(events: list[Event]) -> None:
-    assert timeline_problems(scenario(*events)) == []
+    assert timeline_problems(scenario(*events).events) == []

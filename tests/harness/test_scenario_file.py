@@ -259,6 +259,18 @@ def test_a_cut_means_all_nodes_and_both_directions_unless_it_says() -> None:
     assert (cut.nodes, cut.direction, cut.until_us) == (("fdl-1", "fdl-2", "fdl-3", "spare"), "both", None)
 
 
+def test_mistakes_of_the_timeline_are_told_with_the_others_unless_an_event_is_wrong_itself() -> None:
+    overlap = '\n[[events]]\nat = "1d 2h"\ndo = "server.crash"\n'
+    wrong = GOOD.replace('title = "', 'colour = 1\ntitle = "', 1)
+    assert [problem.key for problem in problems(wrong + overlap)] == ["colour", "events[3].at"]
+    # What that event was meant to be might end the stop.
+    unknown = '\n[[events]]\nat = "1d 1h 45m"\ndo = "server.strat"\n'
+    assert [problem.key for problem in problems(GOOD + unknown + overlap)] == ["events[3].do"]
+    # Nobody knows when the event is, without a start or an end of the run.
+    endless = GOOD.replace('duration = "3d"', 'duration = "-3d"')
+    assert [problem.key for problem in problems(endless + overlap)] == ["duration"]
+
+
 def test_a_mistake_of_the_whole_timeline_has_its_line_too() -> None:
     text = GOOD + '\n[[events]]\nat = "1d 2h"\ndo = "server.crash"\n'
     (problem,) = problems(text)

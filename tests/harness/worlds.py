@@ -101,7 +101,7 @@ def quiet_scenarios(draw: st.DrawFn) -> Scenario:
 
 def without_problems(scenario: Scenario) -> Scenario:
     """Leave out the events that `timeline_problems` finds fault with."""
-    while problems := timeline_problems(scenario):
+    while problems := timeline_problems(scenario.events):
         wrong = {problem.event.index for problem in problems}
         scenario = replace(scenario, events=tuple(e for e in scenario.events if e.index not in wrong))
     return scenario
