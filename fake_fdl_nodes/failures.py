@@ -12,7 +12,7 @@ from typing import NamedTuple
 from reference_server.protocol import Code
 from reference_server.readings import Reading
 
-__all__ = ["FailureList", "FailureRow"]
+__all__ = ["FailureList", "FailureRow", "SavedFailures"]
 
 
 class FailureRow(NamedTuple):
@@ -20,6 +20,14 @@ class FailureRow(NamedTuple):
 
     wall_us: int
     code: Code
+
+
+class SavedFailures(NamedTuple):
+    """A failure list as a value. ``since_success`` tells that it has grown since the last success."""
+
+    rows: tuple[FailureRow, ...]
+    shown: Code | None
+    since_success: bool
 
 
 class FailureList:
@@ -40,6 +48,16 @@ class FailureList:
             self.shown = row.code
         self._failed_since_success = True
         return self.shown
+
+    def saved(self) -> SavedFailures:
+        """Return the list as a value."""
+        return SavedFailures(tuple(self.rows), self.shown, self._failed_since_success)
+
+    def restore(self, saved: SavedFailures) -> None:
+        """Take back what `saved` returned."""
+        self.rows = list(saved.rows)
+        self.shown = saved.shown
+        self._failed_since_success = saved.since_success
 
     def success(self) -> None:
         """Note a success: the rows stay, and the next failure is a first one again."""

@@ -28,7 +28,7 @@ from __future__ import annotations
 from enum import Enum, IntEnum
 from typing import NamedTuple, TypeAlias
 
-from fake_fdl_nodes.failures import FailureList, FailureRow
+from fake_fdl_nodes.failures import FailureList, FailureRow, SavedFailures
 from fake_fdl_nodes.fleet import NodeSetup
 from reference_server.protocol import (
     Answer,
@@ -53,6 +53,7 @@ __all__ = [
     "Ending",
     "Failed",
     "Node",
+    "NodeState",
     "Reason",
     "Send",
     "Status",
@@ -154,6 +155,26 @@ class Failed(NamedTuple):
 Effect: TypeAlias = Send | Ended | Changed | Failed
 
 
+class NodeState(NamedTuple):
+    """What a node keeps over the end of its program: id and grant, last contact, and the failure list."""
+
+    number: int
+    status: Status
+    contact_us: int | None
+    expires_us: int | None
+    capacity: int | None
+    strikes: int
+    failures: SavedFailures
+
+    def later_by(self, us: int) -> NodeState:
+        """Return the same on a boot-time clock that shows ``us`` more, as after a reboot."""
+        contact_us, expires_us = self.contact_us, self.expires_us
+        return self._replace(
+            contact_us=None if contact_us is None else contact_us + us,
+            expires_us=None if expires_us is None else expires_us + us,
+        )
+
+
 class _Outstanding(NamedTuple):
     kind: Kind
     number: int
@@ -167,15 +188,19 @@ class Node:
     :param reading: the answers to what the document leaves open.
     :param timeout_us: for how long it waits for an answer.
     :param key: verifies the signature of a grant.
+    :param period_us: how long after a register or poll it polls again; the documented two hours, except to show
+        something in less time.
     """
 
     __slots__ = (
         "_key",
+        "_period_us",
         "_reading",
         "_setup",
         "_strikes",
         "_timeout_us",
         "address",
+        "capacity",
         "contact_us",
         "expires_us",
         "failures",
@@ -186,11 +211,14 @@ class Node:
         "status",
     )
 
-    def __init__(self, setup: NodeSetup, reading: Reading, *, timeout_us: int, key: bytes) -> None:
+    def __init__(
+        self, setup: NodeSetup, reading: Reading, *, timeout_us: int, key: bytes, period_us: int = PERIOD_US
+    ) -> None:
         self._setup = setup
         self._reading = reading
         self._timeout_us = timeout_us
         self._key = key
+        self._period_us = period_us
         self._strikes = 0
         self.address = setup.address
         self.status = Status.UNREGISTERED
@@ -202,6 +230,8 @@ class Node:
         self.contact_us: int | None = None
         #: When the next poll is due, for a node whose status polls.
         self.poll_due_us: int | None = None
+        #: What the last grant gave as Max Connections (R099).
+        self.capacity: int | None = None
         #: When the licence expires by the node's own reckoning.
         self.expires_us: int | None = None
 
@@ -225,9 +255,16 @@ class Node:
 
     def next_timer(self) -> tuple[int, Timer] | None:
         """Return what the node waits for next and the boot-time instant of it, ``None`` if for nothing."""
+        return min(self.timers(), default=None)
+
+    def timers(self) -> list[tuple[int, Timer]]:
+        """Return everything that the node waits for, each with its boot-time instant.
+
+        Where the clock passes several of these instants in one true microsecond, the order is that of `Timer`.
+        """
         if not self.running:
-            return None
-        timers = []
+            return []
+        timers: list[tuple[int, Timer]] = []
         if self.outstanding is not None:
             timers.append((self.outstanding.sent_us + self._timeout_us, Timer.TIMEOUT))
         if self.expires_us is not None and self.status in OPEN:
@@ -239,17 +276,37 @@ class Node:
             timers += [(self.poll_due_us, Timer.POLL)] if in_time else []
         if deadline_us is not None and not self._in_time_outstanding(deadline_us):
             timers.append((deadline_us, Timer.DEADLINE))
-        return min(timers) if timers else None
+        return timers
+
+    # What a program keeps over its end.
+
+    def saved(self) -> NodeState:
+        """Return what has to be kept over the end of the program."""
+        return NodeState(
+            number=self.number,
+            status=self.status,
+            contact_us=self.contact_us,
+            expires_us=self.expires_us,
+            capacity=self.capacity,
+            strikes=self._strikes,
+            failures=self.failures.saved(),
+        )
+
+    def restore(self, state: NodeState) -> None:
+        """Take back what was kept, in a program that has not started."""
+        self.number, self.status, self.capacity = state.number, state.status, state.capacity
+        self.contact_us, self.expires_us = state.contact_us, state.expires_us
+        self._strikes = state.strikes
+        self.failures.restore(state.failures)
 
     # Events of the program's life.
 
     def start(self, now: Instant) -> list[Effect]:
         """The program starts. Status, number, grant and last contact are those it ended with."""
         self.running = True
-        effects = self._judge_clock(now)
         if self._polls:
             self.poll_due_us = now.boot_us
-        return effects
+        return self._judge_clock(now)
 
     def stop(self) -> list[Effect]:
         """The program ends, politely or by a crash. An outstanding request is abandoned without a row."""
@@ -305,6 +362,7 @@ class Node:
         effects: list[Effect] = [Ended(asked.number, Ending.POSITIVE)]
         if isinstance(answer, Grant):
             self.contact_us = asked.sent_us
+            self.capacity = answer.capacity
             expires_us = answer.details.expires_us
             # The grant's date belongs to the instant of sending; from there on the node reckons by itself.
             self.expires_us = None if expires_us is None else asked.sent_us + expires_us - answer.server_time_us
@@ -343,6 +401,10 @@ class Node:
         asked = self.outstanding
         return asked is not None and asked.kind is not Kind.UNBIND and asked.sent_us <= deadline_us
 
+    def _in_time_due(self, deadline_us: int, now: Instant) -> bool:
+        """Whether a poll was due at or before the deadline that is sent now, in the tick in which its timer comes."""
+        return self.poll_due_us is not None and self.poll_due_us <= min(now.boot_us, deadline_us)
+
     def _ask(self, message: type[Register | Poll | Unbind], now: Instant) -> list[Effect]:
         """Send a request. It supersedes an outstanding one, which is abandoned and adds no row."""
         if not self.running:
@@ -362,7 +424,7 @@ class Node:
         )
         self.outstanding = _Outstanding(message.kind, self.number, now.boot_us)
         if message is not Unbind:
-            self.poll_due_us = now.boot_us + PERIOD_US
+            self.poll_due_us = now.boot_us + self._period_us
         effects.append(Send(request, now.boot_us))
         # Whoever abandons the poll that kept a node alive past its deadline lapses it.
         return effects + self._lapse_if_past(now)
@@ -421,9 +483,7 @@ class Node:
         if self._reading.lapse_needs_later_miss:
             return asked.sent_us > self.contact_us + LEASE_US
         deadline_us = self.contact_us + LEASE_US
-        # A host that wakes at the deadline itself has a poll due there, which is still in time.
-        poll_is_due = self.poll_due_us is not None and self.poll_due_us <= now.boot_us <= deadline_us
-        return now.boot_us >= deadline_us and not poll_is_due
+        return now.boot_us >= deadline_us and not self._in_time_due(deadline_us, now)
 
     @property
     def _negative(self) -> Status:
@@ -443,7 +503,9 @@ class Node:
 
     def _lapse_if_past(self, now: Instant) -> list[Effect]:
         deadline_us = self.deadline_us
-        if deadline_us is None or now.boot_us <= deadline_us or self._in_time_outstanding(deadline_us):
+        if deadline_us is None or now.boot_us <= deadline_us:
+            return []
+        if self._in_time_outstanding(deadline_us) or self._in_time_due(deadline_us, now):
             return []
         return self._lapse(now)
 

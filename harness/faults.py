@@ -77,6 +77,9 @@ _UNDOES = {
     Verb.LICENCE_RESUME: (Verb.LICENCE_SUSPEND,),
 }
 _UNDONE = frozenset(verb for verbs in _UNDOES.values() for verb in verbs)
+#: A date has to stay one that a column of the trace can hold.
+_FARTHEST_YEARS = 100_000
+_FARTHEST_US = _FARTHEST_YEARS * 365 * 86_400_000_000
 _ACTIONS = (Verb.NODE_REGISTER, Verb.NODE_UNBIND, Verb.NODE_MOVE)
 #: Played by the clocks and the network themselves; the world has nothing to do.
 _PASSIVE = (Verb.CLOCK_STEP, Verb.CLOCK_DRIFT, Verb.NETWORK_CUT, Verb.NETWORK_HEAL)
@@ -235,10 +238,16 @@ class _Ends:
 def timeline_problems(events: Sequence[Event]) -> list[TimelineProblem]:
     """Return what is wrong with the ``events`` of a scenario taken together, in file order.
 
-    Stops of one host that overlap, an undoing verb that finds nothing to undo, drifts that overlap on one host,
-    and two steps of one clock at one instant. Events restricted by ``only`` depend on the run and are left out.
+    Stops of one host that overlap, an undoing verb that finds nothing to undo, drifts that overlap on one host, two
+    steps of one clock at one instant, and steps that lead out of any calendar. Events restricted by ``only`` depend on
+    the run and are left out.
     """
-    problems = [*_overlapping_stops(events), *_nothing_to_undo(events), *_overlapping_drifts(events)]
+    problems = [
+        *_overlapping_stops(events),
+        *_nothing_to_undo(events),
+        *_overlapping_drifts(events),
+        *_clocks_gone_too_far(events),
+    ]
     return sorted(problems, key=lambda problem: problem.event.index)
 
 
@@ -294,6 +303,21 @@ def _nothing_to_undo(events: Sequence[Event]) -> Iterator[TimelineProblem]:
             elif event.verb in _UNDONE:
                 for mark in _marks(event):
                     begun.setdefault((event.verb, mark), []).append(event.until_us)
+
+
+def _clocks_gone_too_far(events: Sequence[Event]) -> Iterator[TimelineProblem]:
+    for changes in _clock_events(events).values():
+        gone_us = 0
+        for event in (each for each in changes if each.verb is Verb.CLOCK_STEP):
+            gone_us += event.by_us
+            if abs(gone_us) > _FARTHEST_US:
+                yield TimelineProblem(
+                    event,
+                    "by",
+                    f"a clock of {event.host} that is more than {_FARTHEST_YEARS} years off by then",
+                    f"steps that add up to at most {_FARTHEST_YEARS} years",
+                )
+                break
 
 
 def _overlapping_drifts(events: Sequence[Event]) -> Iterator[TimelineProblem]:

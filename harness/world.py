@@ -32,8 +32,9 @@ from harness.recorder import Recorder
 from harness.scenario import Scenario, Verb
 from harness.trace import NEVER, SERVER_HOST, EdgeKind, Trace
 from reference_server.authority import Authority, Power
-from reference_server.licence import SIMULATED_KEY, Licence
+from reference_server.licence import Licence
 from reference_server.protocol import (
+    SIMULATED_KEY,
     Answer,
     Grant,
     Instant,
@@ -359,12 +360,13 @@ class World:
         self._arm(i)
 
     def _arm(self, i: int) -> None:
-        timer = None if self._suspended[i] else self._nodes[i].next_timer()
-        if timer is None:
+        timers = [] if self._suspended[i] else self._nodes[i].timers()
+        if not timers:
             self._armed[i] = None
             return
-        due_us, kind = timer
-        armed = (max(self._now, self._clocks[i].true_us(due_us)), kind, due_us)
+        now, true_us = self._now, self._clocks[i].true_us
+        armed = min((max(now, true_us(due_us)), kind, due_us) for due_us, kind in timers)
+        kind = armed[1]
         if armed != self._armed[i]:
             self._armed[i] = armed
             self._at(armed[0], _TIMERS + kind, (i,), self._fire, (i, kind, armed))

@@ -43,6 +43,7 @@ from reference_server.protocol import (
     signature_of,
 )
 from reference_server.readings import Reading
+from reference_server.stored import AnswerRow, SlotRow, Stored
 
 __all__ = ["Authority", "Change", "ChangeKind", "Power", "Reply"]
 
@@ -97,7 +98,6 @@ class Reply(NamedTuple):
     changes: list[Change]
 
 
-_Answered: TypeAlias = tuple[Request, int, Answer]
 #: What takes a slot of the licence: an installation, or its cluster where the reading says so.
 _Unit: TypeAlias = tuple[str, str]
 
@@ -109,10 +109,21 @@ class _Slot:
     differ by the downtime that a reading excuses.
     """
 
-    __slots__ = ("address", "arrived_us", "excused_us", "installation", "silent_us", "stored_us", "unit", "void")
+    __slots__ = (
+        "address",
+        "arrived_us",
+        "cluster",
+        "excused_us",
+        "installation",
+        "silent_us",
+        "stored_us",
+        "unit",
+        "void",
+    )
 
-    def __init__(self, installation: str, unit: _Unit, address: int, arrived: Instant) -> None:
+    def __init__(self, installation: str, cluster: str | None, unit: _Unit, address: int, arrived: Instant) -> None:
         self.installation = installation
+        self.cluster = cluster
         self.unit = unit
         #: Passed its 24 h while the program was down; the next start decides.
         self.void = False
@@ -137,8 +148,8 @@ class Authority:
         self.licence = licence
         self.reading = reading
         self.power = Power.OFF
-        #: Set when the machine's hardware identity is no longer the licensed one (R012).
-        self.identity_drifted = False
+        #: Set when the machine is no longer the licensed one, or the licence file not the issuer's (R012).
+        self.integrity_lost = False
         self.date_us = -(1 << 62)
         self._stopped_us = 0
         self._lease_us = LEASE_US + (PERIOD_US if reading.lapse_needs_later_miss else 0)
@@ -148,12 +159,41 @@ class Authority:
         #: (first boot-time instant at which the slot would be void, installation); lazily kept.
         self._voids: list[tuple[int, str]] = []
         #: The latest requests of each installation with their answers, stored like the slots: see `_remember`.
-        self._answered: dict[str, tuple[_Answered, ...]] = {}
+        self._answered: dict[str, tuple[AnswerRow, ...]] = {}
 
     @property
     def live(self) -> int:
         """The number of live slots, as of the last event."""
         return len(self._units)
+
+    # What is stored.
+
+    def slot_row(self, installation: str) -> SlotRow | None:
+        """Return what has to be stored of the slot of ``installation``, ``None`` if it has none."""
+        slot = self._slots.get(installation)
+        if slot is None:
+            return None
+        return SlotRow(installation, slot.address, slot.cluster, slot.stored_us, slot.excused_us)
+
+    def answer_rows(self, installation: str) -> tuple[AnswerRow, ...]:
+        """Return the latest requests of ``installation`` with their answers, the newest first."""
+        return self._answered.get(installation, ())
+
+    def restore(self, stored: Stored) -> None:
+        """Take back what was stored, in a program that is new and has not started."""
+        assert self.power is Power.OFF, "a running program has its own memory"
+        assert not self._slots, "what was stored is taken back once"
+        self.date_us = stored.date_us
+        for row in stored.slots:
+            unit = self._unit_of(row.installation, row.cluster)
+            # Its age is reckoned anew at the start.
+            slot = _Slot(row.installation, row.cluster, unit, row.address, Instant(0, row.stored_us))
+            slot.excused_us = row.excused_us
+            self._slots[slot.installation] = slot
+            self._units[unit] += 1
+        for answered in stored.answers:
+            before = self._answered.get(answered.request.installation, ())
+            self._answered[answered.request.installation] = (*before, answered)
 
     # The program's life.
 
@@ -162,7 +202,7 @@ class Authority:
 
         :param downtime_us: for how long, in true time, it was down; only ``revive`` asks.
         """
-        if self.power is not Power.OFF or self.identity_drifted:
+        if self.power is not Power.OFF or self.integrity_lost:
             return []
         self.power = Power.RUNNING
         self.date_us = max(self.date_us, now.wall_us)
@@ -243,10 +283,10 @@ class Authority:
         changes = self.expire(now.boot_us)
         if isinstance(request, Malformed):
             return Reply(Refusal(number=0, code=int(request.code), reason=request.reason), changes)
-        for seen, seen_source, seen_answer in self._answered.get(request.installation, ()):
+        for seen in self._answered.get(request.installation, ()):
             # The number alone does not tell: two machines that were cloned from one another count alike.
-            if seen == request and seen_source == source:
-                return Reply(seen_answer, changes)
+            if seen.request == request and seen.source == source:
+                return Reply(seen.answer, changes)
         code = self._check_failure(request, source)
         if code is None:
             code = self._slot_failure(request, source, now)
@@ -265,7 +305,7 @@ class Authority:
     def _remember(self, request: Request, source: int, answer: Answer) -> None:
         """Keep an answer for a copy of its request. A copy that comes after two newer requests is taken for new."""
         before = self._answered.get(request.installation, ())
-        self._answered[request.installation] = ((request, source, answer), *before[:1])
+        self._answered[request.installation] = (AnswerRow(request, source, answer), *before[:1])
 
     def holder_address(self, installation: str) -> int | None:
         """Return the address that holds the live slot of ``installation``, ``None`` if it has none."""
@@ -282,12 +322,12 @@ class Authority:
         slot.renew(slot.address, arrived)
 
     def _check_failure(self, request: Request, source: int) -> Code | None:
-        return first_failure(Arrival(request, source, self.date_us, self.licence, self.identity_drifted))
+        return first_failure(Arrival(request, source, self.date_us, self.licence, self.integrity_lost))
 
     def _slot_failure(self, request: Request, source: int, now: Instant) -> Code | None:
         slot = self._slots.get(request.installation)
         if request.kind is Kind.REGISTER:
-            unit = self._unit_of(request)
+            unit = self._unit_of(request.installation, request.cluster)
             if unit not in self._units and len(self._units) >= self.licence.capacity:
                 return Code.REGISTER_OUT_OF_LIMIT
             return None
@@ -303,7 +343,8 @@ class Authority:
         """Take, move or refresh the slot of a request that passed every check."""
         slot = self._slots.get(request.installation)
         if slot is None:
-            slot = _Slot(request.installation, self._unit_of(request), source, now)
+            unit = self._unit_of(request.installation, request.cluster)
+            slot = _Slot(request.installation, request.cluster, unit, source, now)
             self._slots[slot.installation] = slot
             self._units[slot.unit] += 1
             heapq.heappush(self._voids, (now.boot_us + self._lease_us + 1, slot.installation))
@@ -312,10 +353,10 @@ class Authority:
         slot.renew(source, now)
         return [self._change(ChangeKind.MOVED, slot)] if moved else []
 
-    def _unit_of(self, request: Request) -> _Unit:
-        if self.reading.cluster_takes_one_slot and request.cluster is not None:
-            return "cluster", request.cluster
-        return "installation", request.installation
+    def _unit_of(self, installation: str, cluster: str | None) -> _Unit:
+        if self.reading.cluster_takes_one_slot and cluster is not None:
+            return "cluster", cluster
+        return "installation", installation
 
     def _grant(self, request: Request) -> Grant:
         return self._signed(

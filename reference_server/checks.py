@@ -20,7 +20,7 @@ class Arrival:
     """A well-formed request at the moment it is checked.
 
     ``source`` is the address that the packet came from, ``date_us`` the server's date (wall-clock
-    microseconds since the Unix epoch), ``identity_drifted`` tells that the machine is no longer the one that
+    microseconds since the Unix epoch), ``integrity_lost`` tells that the machine is no longer the one that
     was licensed.
     """
 
@@ -28,11 +28,11 @@ class Arrival:
     source: int
     date_us: int
     licence: Licence
-    identity_drifted: bool
+    integrity_lost: bool
 
 
 def _integrity(a: Arrival) -> bool:
-    return not a.identity_drifted
+    return not a.integrity_lost
 
 
 def _not_expired(a: Arrival) -> bool:

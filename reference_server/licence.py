@@ -7,13 +7,11 @@ licence file is a new value. The key signs the answers; in this simulated format
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from reference_server.protocol import Details
+from reference_server.protocol import SIMULATED_KEY, Details
 
-__all__ = ["SIMULATED_KEY", "Licence"]
-
-#: Signs and verifies every answer of the simulation. It is public on purpose: nothing real trusts it.
-SIMULATED_KEY = b"fdl-harness simulated key"
+__all__ = ["Licence", "expiry_us"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +49,11 @@ class Licence:
     def allows_address(self, address: int) -> bool:
         """Tell whether ``address`` lies in a licensed range, ends included (R023)."""
         return any(first <= address <= last for first, last in self.ranges)
+
+
+def expiry_us(last_day: date, where: tzinfo) -> int:
+    """Return the first wall-clock instant (us since the Unix epoch) after ``last_day`` in ``where`` (Q11)."""
+    following = last_day + timedelta(days=1)
+    # Where midnight is skipped, the offset from before the gap makes this the first instant of the new day.
+    midnight = datetime(following.year, following.month, following.day, tzinfo=where)
+    return (midnight - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

@@ -25,6 +25,7 @@ from reference_server.strict_json import Fields, ProtocolError
 
 __all__ = [
     "FORMAT",
+    "SIMULATED_KEY",
     "Answer",
     "Code",
     "Details",
@@ -49,6 +50,8 @@ __all__ = [
     "signature_of",
 ]
 
+#: Signs and verifies every answer of the simulation. It is public on purpose: nothing real trusts it.
+SIMULATED_KEY = b"fdl-harness simulated key"
 #: Marks every message as simulated. A message without it is not ours, and no real product accepts it.
 FORMAT = "fdl-harness-simulated/1"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 from harness.rulebook.checks import due
 from harness.rulebook.history import History, NodeView
@@ -34,7 +35,16 @@ def polls_every_two_hours(history: History, tally: Tally) -> None:
 
 @judges("R032")
 def the_server_replies(history: History, tally: Tally) -> None:
-    """Every request that reaches a running server is answered, once; what does not reach one is not."""
+    """Every request that reaches a running server is answered, once; what does not reach one is not.
+
+    A node gives each of its requests a number of its own, or nobody could tell which one an answer is for.
+    """
+    for node in history.nodes:
+        numbers = sorted((each.it.number, each.it.number, each.it.sent_us) for each in node.exchanges)
+        numbers += [(beat.first_number, beat.first_number + beat.polls - 1, beat.first_sent_us) for beat in node.beats]
+        for (_, last, _), (first, _, at_us) in pairwise(sorted(numbers)):
+            if first <= last:
+                tally.broken(at_us, node.name, f"the number {first} was used twice")
     for exchange in history.exchanges:
         name = history.nodes[exchange.node].name
         if exchange.arrived_us == NEVER:
@@ -136,15 +146,17 @@ def _cause(history: History, node: NodeView, change: int) -> str:
 def only_a_register_brings_back(history: History, tally: Tally) -> None:
     """Every return of a lapsed node to a registration, and every poll without a live slot.
 
-    It takes a register to bring either back (in `revive` a poll while the slot is held revives the node).
+    It takes an administrator's register to bring either back (in `revive` a poll revives a node whose slot is held).
     """
     for node in history.nodes:
         for change in node.transitions:
             if change.before != Status.LAPSED or change.after not in (Status.REGISTERED, Status.INTERRUPTED):
                 continue
             ended = [each.it for each in node.exchanges if each.it.ended_us == change.at_us]
-            kinds = [asked.kind for asked in ended if asked.outcome == Outcome.POSITIVE]
-            if Kind.REGISTER in kinds or (history.reading.lapsed_node_polls and Kind.POLL in kinds):
+            granted = [asked for asked in ended if asked.outcome == Outcome.POSITIVE]
+            registered = any(asked.kind == Kind.REGISTER and node.asked_by_administrator(asked) for asked in granted)
+            revived = history.reading.lapsed_node_polls and any(asked.kind == Kind.POLL for asked in granted)
+            if registered or revived:
                 tally.passed()
             else:
                 tally.broken(change.at_us, node.name, "a lapsed node came back without being registered again")

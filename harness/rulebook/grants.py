@@ -34,10 +34,13 @@ def five_items(history: History, tally: Tally) -> None:
     assert len(fields(Details)) == 5
     before = history.once(Ledger).before
     for place, exchange in enumerate(history.exchanges):
-        if exchange.verdict != Verdict.GRANTED or exchange.kind == Kind.UNBIND:
+        if exchange.verdict != Verdict.GRANTED:
             continue
         name = history.nodes[exchange.node].name
-        if exchange.content == NEVER:
+        if exchange.kind == Kind.UNBIND:
+            if place in before and exchange.server_time_us != before[place].date_us:
+                tally.broken(exchange.arrived_us, name, "the date of a release is not the server's")
+        elif exchange.content == NEVER:
             tally.broken(exchange.arrived_us, name, "the grant carries no licence data")
         elif history.trace.contents[exchange.content][1] != licensed:
             tally.broken(exchange.arrived_us, name, "the grant differs from what is licensed")
@@ -52,7 +55,8 @@ def five_items(history: History, tally: Tally) -> None:
 @judges("R006")
 def the_node_decides(history: History, tally: Tally) -> None:
     """Every grant that reaches the node that asked: it counts as positive if the node's own validation of signature,
-    function points, access domain, access port, application name and expiry passes, else as negative.
+    function points, access domain, access port, application name and expiry passes, else as negative. So does the
+    answer to an unbind, of which the signature is validated.
 
     Nothing else counts as positive, neither a refusal nor silence.
     """
@@ -61,7 +65,7 @@ def the_node_decides(history: History, tally: Tally) -> None:
         granted = exchange.verdict == Verdict.GRANTED and NEVER < exchange.delivered_us <= exchange.ended_us
         if positive and not granted:
             tally.broken(exchange.ended_us, name, "the node took for a grant what was none")
-        if exchange.kind == Kind.UNBIND or not granted or exchange.outcome not in (Outcome.POSITIVE, Outcome.NEGATIVE):
+        if not granted or exchange.outcome not in (Outcome.POSITIVE, Outcome.NEGATIVE):
             continue
         bad = validation(history, exchange)
         if (bad is None) == positive:

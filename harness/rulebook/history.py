@@ -6,6 +6,7 @@ Everything here is read off the trace and the scenario. "At" an instant means af
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,6 +30,7 @@ from harness.trace import (
     Trace,
     Transition,
 )
+from reference_server.protocol import Kind
 from reference_server.readings import Reading
 
 __all__ = ["Downtime", "History", "NodeView", "Numbered"]
@@ -103,6 +105,18 @@ class NodeView:
         """Tell whether the program runs from ``first_us`` to ``last_us``."""
         return not any(
             each.start_us <= last_us and (each.end_us is None or each.end_us > first_us) for each in self.away
+        )
+
+    def asked_by_administrator(self, asked: Exchange) -> bool:
+        """Tell whether an administrator asked for the register or unbind ``asked`` as it was sent."""
+        return self.asked_for[asked.kind, asked.sent_us] > 0
+
+    @cached_property
+    def asked_for(self) -> Counter[tuple[int, int]]:
+        """How often administrators asked the running program for a kind of request at an instant."""
+        kinds = {EdgeKind.REGISTER_ASKED: Kind.REGISTER, EdgeKind.UNBIND_ASKED: Kind.UNBIND}
+        return Counter(
+            (int(kinds[EdgeKind(edge.what)]), edge.at_us) for edge in self.edges if edge.done and edge.what in kinds
         )
 
     def rows_of(self, number: int) -> list[Failure]:

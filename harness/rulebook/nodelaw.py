@@ -153,7 +153,10 @@ class NodeLaw:
             if not dues:
                 return
             at_us, which, due_us = min((self._fires(due_us), part, due_us) for due_us, part in dues)
-            if (at_us, 0, which) >= until:
+            asked = self._outstanding
+            # What was polled at this very instant can be answered in the next round of it, before its time is up.
+            polled_now = asked is not None and asked.kind == Kind.POLL and asked.sent_us == at_us
+            if (at_us, int(which == _TIMEOUT and polled_now), which) >= until:
                 return
             self._status = self._resynchronized(at_us)
             # A timer is handled as if at its due instant, unless the node was away when it came.
@@ -342,9 +345,7 @@ class NodeLaw:
         if self._reading.lapse_needs_later_miss:
             return asked.sent_boot_us > self._contact_us + DAY_US
         deadline_us = self._contact_us + DAY_US
-        if self._due_us is not None and self._due_us <= boot_us == deadline_us:
-            return False  # The poll of a resumption at the deadline itself is in time.
-        return boot_us >= deadline_us
+        return boot_us >= deadline_us and not self._poll_in_time_is_due(deadline_us, boot_us)
 
     @property
     def _negative(self) -> Status:
@@ -352,8 +353,14 @@ class NodeLaw:
 
     def _lapse_if_past(self, at_us: int, boot_us: int, wall_us: int) -> None:
         deadline_us = self._deadline_us
-        if deadline_us is not None and boot_us > deadline_us and not self._in_time(deadline_us):
+        if deadline_us is None or boot_us <= deadline_us or self._in_time(deadline_us):
+            return
+        if not self._poll_in_time_is_due(deadline_us, boot_us):
             self._lapse(at_us, wall_us)
+
+    def _poll_in_time_is_due(self, deadline_us: int, boot_us: int) -> bool:
+        """Tell whether a poll that fell due by the deadline is still to be sent at this instant."""
+        return self._due_us is not None and self._due_us <= deadline_us and self._due_us <= boot_us
 
     def _lapse(self, at_us: int, wall_us: int) -> None:
         self.rows.append(ExpectedRow(at_us, Code.NO_CONNECTION, NEVER, wall_us))

@@ -50,8 +50,9 @@ def _holders(history: History, true_us: int) -> list[NodeView]:
 
 
 def _first_register(node: NodeView, after_us: int) -> int | None:
-    asked = (each.it.sent_us for each in node.exchanges if each.it.kind == Kind.REGISTER)
-    return next((sent_us for sent_us in asked if sent_us >= after_us), None)
+    """Return when an administrator first registered ``node`` from ``after_us`` on."""
+    registers = (each.it for each in node.exchanges if each.it.kind == Kind.REGISTER and each.it.sent_us >= after_us)
+    return next((asked.sent_us for asked in registers if node.asked_by_administrator(asked)), None)
 
 
 @judges("R026")
@@ -193,6 +194,8 @@ def only_a_register_after_a_day(history: History, tally: Tally) -> None:
                 if asked.arrived_us < back_us or asked.kind == Kind.UNBIND:
                     continue
                 if asked.kind == Kind.REGISTER:
+                    if not node.asked_by_administrator(asked):
+                        continue
                     if verdict == Verdict.GRANTED:
                         ok = asked.verdict == Verdict.GRANTED
                         tally.passed() if ok else tally.broken(

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from harness.rulebook.history import History
 from harness.trace import NEVER, Exchange
-from reference_server.protocol import Code, Grant, Kind, is_signed
+from reference_server.protocol import SIMULATED_KEY, Code, Grant, Kind, Release, is_signed
 
-__all__ = ["SIMULATED_KEY", "validation"]
-
-#: The key under which the simulation signs.
-SIMULATED_KEY = b"fdl-harness simulated key"
+__all__ = ["validation"]
 
 
 def validation(history: History, exchange: Exchange) -> Code | None:
-    """Return why a node had to find the grant that reached it bad, ``None`` if it had to accept it (R006)."""
+    """Return why a node had to find the grant or release that reached it bad, ``None`` if it had to accept it."""
     trace, setup = history.trace, history.scenario.nodes[exchange.node]
     if exchange.kind == Kind.UNBIND:
-        return None
+        release = Release(
+            number=exchange.number,
+            installation=setup.installation,
+            server_time_us=exchange.server_time_us,
+            signature="" if exchange.signature == NEVER else trace.signatures[exchange.signature],
+        )
+        return None if is_signed(release, SIMULATED_KEY) else Code.INCORRECT_LICENSE_FORMAT
     if exchange.content == NEVER:
         return Code.INCORRECT_LICENSE_FORMAT
     capacity, details = trace.contents[exchange.content]

@@ -39,9 +39,11 @@ class Frame:
         nodes = data.get("nodes")
         tables = [each if isinstance(each, dict) else {} for each in nodes] if isinstance(nodes, list) else []
         fleets = tuple((_if_right(_names, table), _if_right(values.address, table.get("address"))) for table in tables)
-        names: tuple[str, ...] | None = ()
+        names: tuple[str, ...] | None = () if fleets else None
         for own, _ in fleets:
             names = None if names is None or own is None else names + own
+        if names is not None and len(set(names)) < len(names):
+            names = None  # Which of them is meant is unknown.
         return cls(
             start_us=_if_right(values.start, data.get("start")),
             duration_us=_if_right(values.lasting, data.get("duration")),

@@ -14,7 +14,7 @@ from harness.scenario_file.checking import checked, checked_events
 from harness.scenario_file.document import Document, Given
 from harness.scenario_file.frame import Frame
 from harness.scenario_file.tables import EventTable, ExpectTable, FileTable, LicenceTable
-from harness.scenario_file.values import expiry_us
+from reference_server.licence import expiry_us
 
 __all__ = ["from_mapping", "load", "loads"]
 

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from harness.durations import format_duration, parse_duration
 from harness.problems import Mistake, did_you_mean, one_of, shown
 from harness.scenario import SERVER
+from reference_server.addresses import parse_ranges, read_address
 from reference_server.protocol import Code
 from reference_server.readings import READINGS
 
@@ -31,7 +32,6 @@ __all__ = [
     "drift",
     "duration",
     "expiry_date",
-    "expiry_us",
     "failure",
     "host_name",
     "hosts_matching",
@@ -238,14 +238,6 @@ def expiry_date(value: object) -> date:
     return value
 
 
-def expiry_us(last_day: date, where: tzinfo) -> int:
-    """Return the first wall-clock instant (us since the Unix epoch) after ``last_day`` in ``where``."""
-    following = last_day + timedelta(days=1)
-    # Where midnight is skipped, the offset from before the gap makes this the first instant of the new day.
-    midnight = datetime(following.year, following.month, following.day, tzinfo=where)
-    return _epoch_us(midnight.astimezone(UTC))
-
-
 def drift(value: object) -> Fraction:
     """Return how much faster than true time a clock runs, in millionths, exactly as written."""
     if type(value) in (int, float) and -_FASTEST_PPM < value <= _FASTEST_PPM:  # type: ignore[operator]
@@ -261,7 +253,7 @@ def address(value: object) -> int:
     """Return the IPv4 address as an integer."""
     if not isinstance(value, str):
         raise Mistake(shown(value), f"{_ADDRESS}, in quotes")
-    number, trouble = _address(value)
+    number, trouble = read_address(value)
     if trouble:
         raise Mistake(f"{shown(value)} ({trouble})", _ADDRESS)
     return number
@@ -275,43 +267,12 @@ def application_ranges(value: object) -> tuple[tuple[int, int], ...]:
     expected = f'{_ADDRESS}, or a range of two such as "192.168.100.25 - 192.168.100.40"'
     if not isinstance(value, str):
         raise Mistake(shown(value), f"{expected}, in quotes")
-    entries = [entry.strip() for entry in re.split("[,\n]", value) if entry.strip()]
-    if not entries:
-        raise Mistake(shown(value), expected)
-    pairs, troubles = [], []
-    for entry in entries:
-        ends = [end.strip() for end in entry.split("-")]
-        read = [_address(end) for end in ends]
-        trouble = next((trouble for _, trouble in read if trouble), "")
-        first, last = read[0][0], read[-1][0]
-        if not trouble and len(ends) > 2:
-            trouble = "more than two ends"
-        elif not trouble and first > last:
-            trouble = "reversed"
-        pairs.append((first, last))
-        if trouble:
-            troubles.append(f"{shown(entry)} ({trouble})")
+    pairs, troubles = parse_ranges(value)
     if troubles:
-        raise Mistake(" and ".join(troubles[:8]), expected)
-    return tuple(pairs)
-
-
-def _address(text: str) -> tuple[int, str]:
-    """Return the address as an integer, or 0 and what is wrong with it."""
-    if "/" in text:
-        return 0, "a CIDR block"
-    if ":" in text:
-        return 0, "IPv6"
-    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9}){3}", text):
-        return 0, "no IPv4 address"
-    parts = text.split(".")
-    if any(len(part) > 1 and part.startswith("0") for part in parts):
-        return 0, "a leading zero"
-    if any(int(part) > 255 for part in parts):
-        return 0, "a part above 255"
-    if parts[0] == "0":
-        return 0, "below 1.0.0.0"
-    return int.from_bytes(map(int, parts)), ""
+        raise Mistake(" and ".join(f"{shown(entry)} ({trouble})" for entry, trouble in troubles[:8]), expected)
+    if not pairs:
+        raise Mistake(shown(value), expected)
+    return pairs
 
 
 def nodes_matching(value: object, names: Sequence[str] | None) -> tuple[str, ...]:

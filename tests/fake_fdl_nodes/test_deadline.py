@@ -99,6 +99,14 @@ def test_a_deadline_waits_for_a_poll_that_is_due_at_it() -> None:
     assert (bench.now_us, bench.node.status) == (DAY, INTERRUPTED)
 
 
+def test_an_unbind_past_the_deadline_leaves_a_poll_that_was_due_by_then_its_turn() -> None:
+    # The clock passes 24 h within a tick, and the unbind is asked for in it, before the timers.
+    bench = Bench().registered()
+    bench.silent_until(DAY - 1)
+    bench.unbind(DAY + 1)
+    assert (bench.node.status, bench.due()) == (INTERRUPTED, (DAY, Timer.POLL))
+
+
 def test_an_unbind_that_supersedes_the_last_poll_delays_nothing() -> None:
     bench = Bench().registered()
     bench.silent_until(DAY)

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from fake_fdl_nodes.fleet import NodeSetup
+from harness.rulebook import Ruling, judge
 from harness.scenario import Event, LicenceSpec, NetworkSpec, Scenario, Verb
 from harness.trace import Exchange, Status, Trace
 from harness.world import run
-from reference_server.readings import READINGS
+from reference_server.readings import LITERAL, READINGS
 from tests.rulebook.hand import FIRST, HOUR, MS, SECOND, START, node
 
 LATENCY = 5 * MS
@@ -20,19 +21,29 @@ def event(at_us: int, verb: Verb, *nodes: str, lasts_us: int | None = None, **mo
     return Event(index=0, at_us=at_us, verb=verb, until_us=until_us, nodes=nodes, **more)
 
 
-def play(
+def play(*events: Event, reading: str = "literal", every_poll: bool = True, **world: Any) -> Trace:
+    """Run one world, made by `a_world`, every poll simulated unless it may cruise."""
+    return run(a_world(*events, **world), READINGS[reading], every_poll=every_poll)
+
+
+def broken(*events: Event, **world: Any) -> list[str]:
+    """Return the rules that the reference machines break in a world made by `a_world`."""
+    scenario = a_world(*events, **world)
+    judged = judge(scenario, LITERAL, run(scenario, LITERAL, every_poll=True))
+    return [rule for rule, judgement in judged.items() if judgement.ruling is Ruling.VIOLATED or judgement.trouble]
+
+
+def a_world(
     *events: Event,
     nodes: tuple[NodeSetup, ...] = (),
     duration_us: int = 6 * HOUR,
     latency_us: int = LATENCY,
     timeout_us: int = 30 * SECOND,
-    reading: str = "literal",
-    every_poll: bool = True,
     capacity: int = 9,
     **licence: Any,
-) -> Trace:
-    """Run one world, every poll simulated unless it may cruise; without ``nodes`` there is `a`, registered at 0."""
-    scenario = Scenario(
+) -> Scenario:
+    """Return a world; without ``nodes`` there is `a`, registered at 0."""
+    return Scenario(
         title="a world",
         start_us=START,
         duration_us=duration_us,
@@ -41,7 +52,6 @@ def play(
         nodes=nodes or (node("a"),),
         events=tuple(replace(each, index=index) for index, each in enumerate(events)),
     )
-    return run(scenario, READINGS[reading], every_poll=every_poll)
 
 
 def exchanges(trace: Trace, place: int = 0) -> list[Exchange]:

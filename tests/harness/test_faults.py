@@ -244,6 +244,12 @@ def test_problems_come_in_file_order_each_once() -> None:
             "while that of line 30 is in force",
         ),
         (
+            # 60,000 years forward each time.
+            [event(at_us, Verb.CLOCK_STEP, host="n-1", by_us=60_000 * 365 * 86_400_000_000) for at_us in (10, 20, 30)],
+            1,
+            "more than 100000 years off",
+        ),
+        (
             [event(10, Verb.CLOCK_STEP, host="n-1"), event(10, Verb.CLOCK_STEP, host="n-1")],
             1,
             "while that of line 10 is in force",

@@ -271,6 +271,19 @@ def test_mistakes_of_the_timeline_are_told_with_the_others_unless_an_event_is_wr
     assert [problem.key for problem in problems(endless + overlap)] == ["duration"]
 
 
+@pytest.mark.parametrize("nodes", ["", "nodes = []\n", "nodes = 3\n"])
+def test_without_nodes_nothing_is_said_of_those_that_the_events_name(nodes: str) -> None:
+    head, _, _ = GOOD.partition("[[nodes]]")
+    event = '\n[[events]]\nat = "1h"\ndo = "network.cut"\nnode = "fdl-*"\n'
+    assert [problem.key for problem in problems(nodes + head + event)] == ["nodes"]
+
+
+def test_of_two_nodes_with_one_name_nothing_else_is_said() -> None:
+    stop = '\n[[events]]\nat = "2d"\ndo = "node.stop"\nnode = "spare"\n'
+    text = GOOD.replace('name = "fdl"\ncount = 3', 'name = "spare"', 1)
+    assert {problem.key for problem in problems(text + stop)} == {"nodes[1].name"}
+
+
 def test_a_mistake_of_the_whole_timeline_has_its_line_too() -> None:
     text = GOOD + '\n[[events]]\nat = "1d 2h"\ndo = "server.crash"\n'
     (problem,) = problems(text)

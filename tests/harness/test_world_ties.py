@@ -10,7 +10,7 @@ import pytest
 from fake_fdl_nodes.fleet import fleet
 from harness.scenario import Verb
 from harness.trace import EdgeKind, Outcome, SlotChange, Status, Verdict
-from tests.harness.stage import LATENCY, event, exchanges, play, turns
+from tests.harness.stage import LATENCY, broken, event, exchanges, play, turns
 from tests.rulebook.hand import DAY, FIRST, HOUR, MINUTE, MS, SECOND, START, node
 
 FULL = 30007
@@ -176,6 +176,45 @@ def test_an_answer_comes_before_the_expiry_of_its_instant() -> None:
     trace = play(duration_us=3 * HOUR, expires_us=START + 2 * HOUR + 15 * MS)
     assert turns(trace)[1:] == [(2 * HOUR + 10 * MS, Status.REJECTED)]
     assert [(row.code, row.number) for row in trace.failures] == [(30000, 2)]
+
+
+def test_timers_of_one_tick_go_by_kind_though_the_clock_passed_them_in_another_order() -> None:
+    # Twice as fast from 1 us on, the clock shows 2t - 1. So the tick after 1 h passes 2 h, when the poll is due, and
+    # 2 h + 1 us, when an unbind is to be given up. The timeout comes first all the same, and the unbind has its row.
+    fast = event(1, Verb.CLOCK_DRIFT, host="a", ppm=Fraction(1_000_000))
+    trace = play(
+        fast,
+        event(59 * MINUTE + 44 * SECOND, Verb.NETWORK_CUT, "a", lasts_us=30 * SECOND),
+        event(59 * MINUTE + 45 * SECOND + 1, Verb.NODE_UNBIND, "a"),
+        duration_us=2 * HOUR,
+    )
+    _, unbind, poll = exchanges(trace)
+    assert unbind.sent_boot_us + 30 * SECOND == 2 * HOUR + 1
+    assert (unbind.ended_us, poll.sent_us) == (HOUR + 1, HOUR + 1)
+    assert (unbind.outcome, poll.sent_boot_us) == (Outcome.UNANSWERED, 2 * HOUR)
+    assert [row.number for row in trace.failures] == [unbind.number, poll.number]
+
+
+def test_a_poll_that_is_granted_in_the_tick_of_its_timeout_breaks_no_rule() -> None:
+    # The clock shows 2t - 1 again, so it passes 2 h, when the poll is sent, and the end of its timeout of 1 us in one
+    # tick. Without latency the answer is there in the next round of that tick, and the timers come after it.
+    fast = event(1, Verb.CLOCK_DRIFT, host="a", ppm=Fraction(1_000_000))
+    assert broken(fast, latency_us=0, timeout_us=1) == []
+
+
+def test_an_unbind_in_the_tick_of_the_deadline_does_not_keep_the_poll_that_is_due_there_from_being_sent() -> None:
+    # The same clock shows 24 h + 1 us in the tick after 12 h. The cut ends just before, so the poll due at 24 h, the
+    # last that is in time, reaches the server, though after the unbind of that tick, which has freed the slot.
+    events = (
+        event(1, Verb.CLOCK_DRIFT, host="a", ppm=Fraction(1_000_000)),
+        event(30 * MINUTE, Verb.NETWORK_CUT, "a", lasts_us=11 * HOUR + 30 * MINUTE),
+        event(12 * HOUR + 1, Verb.NODE_UNBIND, "a"),
+    )
+    trace = play(*events, duration_us=13 * HOUR)
+    assert broken(*events, duration_us=13 * HOUR) == []
+    poll = exchanges(trace)[-1]
+    assert (poll.sent_us, poll.sent_boot_us, poll.verdict) == (12 * HOUR + 1, DAY, 0)
+    assert turns(trace)[-1] == (12 * HOUR + 1 + 10 * MS, Status.LAPSED)
 
 
 def test_a_timer_is_handled_as_if_at_its_due_instant() -> None:

@@ -232,3 +232,31 @@ class LongWait(Node):
             self.expires_us = None
             return []
         return super().fire(timer, now)
+
+
+class SelfRegistering(Node):
+    """Registers itself when it has lapsed, every two hours until it is registered."""
+
+    @property
+    def _polls(self) -> bool:
+        return super()._polls or self.status is Status.LAPSED
+
+    def fire(self, timer: Timer, now: Instant) -> list[Effect]:
+        if timer is Timer.POLL and self.status is Status.LAPSED:
+            return self.register(now)
+        return super().fire(timer, now)
+
+
+class Unmanageable(Node):
+    """Does nothing when its administrator wants it unbound."""
+
+    def unbind(self, now: Instant) -> list[Effect]:
+        return []
+
+
+class Repetitive(Node):
+    """Gives an unbind the number of the request before it."""
+
+    def unbind(self, now: Instant) -> list[Effect]:
+        self.number -= 1
+        return super().unbind(now)

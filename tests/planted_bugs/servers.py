@@ -18,6 +18,7 @@ from reference_server.protocol import (
     Kind,
     Malformed,
     Refusal,
+    Release,
     Request,
     signature_of,
 )
@@ -163,7 +164,7 @@ class LastFailure(Authority):
         code = super()._check_failure(request, source)
         if code is Code.LICENSE_IP_ERROR:
             healed = replace(self.licence, ranges=((source, source),))
-            arrival = Arrival(request, source, self.date_us, healed, self.identity_drifted)
+            arrival = Arrival(request, source, self.date_us, healed, self.integrity_lost)
             return first_failure(arrival) or code
         return code
 
@@ -272,3 +273,35 @@ class RefreshesAtStart(Authority):
         for slot in self._slots.values():
             slot.renew(slot.address, now)
         return super().start(now, downtime_us=downtime_us)
+
+
+class ForgesReleases(Authority):
+    """Signs its releases with a key that nobody trusts."""
+
+    def handle(self, request: Request | Malformed, source: int, now: Instant) -> Reply:
+        reply = super().handle(request, source, now)
+        if not isinstance(reply.answer, Release):
+            return reply
+        return reply._replace(answer=replace(reply.answer, signature=signature_of(reply.answer, b"another key")))
+
+
+class MisdatesReleases(Authority):
+    """Dates its releases an hour back."""
+
+    def handle(self, request: Request | Malformed, source: int, now: Instant) -> Reply:
+        reply = super().handle(request, source, now)
+        if not isinstance(reply.answer, Release):
+            return reply
+        release = replace(reply.answer, server_time_us=reply.answer.server_time_us - _HOUR_US)
+        return reply._replace(answer=replace(release, signature=signature_of(release, self.licence.key)))
+
+
+class PromisesMore(Authority):
+    """Tells the nodes of more connections than are licensed."""
+
+    def handle(self, request: Request | Malformed, source: int, now: Instant) -> Reply:
+        reply = super().handle(request, source, now)
+        if not isinstance(reply.answer, Grant):
+            return reply
+        grant = replace(reply.answer, capacity=reply.answer.capacity + 1)
+        return reply._replace(answer=replace(grant, signature=signature_of(grant, self.licence.key)))

@@ -24,7 +24,7 @@ from harness.trace import (
     TransitionReason,
     Verdict,
 )
-from reference_server.protocol import Code, Details, Grant, Kind, signature_of
+from reference_server.protocol import Code, Details, Grant, Kind, Release, signature_of
 from reference_server.readings import LITERAL, Reading
 
 MS = 1_000
@@ -83,16 +83,20 @@ class Story:
         signature: str | None = None,
         boot_us: int | None = None,
         ended_us: int | None = None,
+        asked_for: bool = True,
     ) -> int:
         """Add one request and what became of it, and return its number.
 
         ``told`` is GRANTED, a code, or how it failed; ``outcome`` is what the node made of it, by default the right
-        thing. ``ended_us`` is when it says that the request ended, if not in its own time.
+        thing. ``ended_us`` is when it says that the request ended, if not in its own time. Unless it is a poll, an
+        administrator has asked for it, or not, by ``asked_for``.
         """
         place = self._place[name]
         setup = self.scenario.nodes[place]
         self._numbers[place] += 1
         number = self._numbers[place]
+        if asked_for and kind is not Kind.POLL:
+            self.edge(name, at_us, EdgeKind.REGISTER_ASKED if kind is Kind.REGISTER else EdgeKind.UNBIND_ASKED)
         source = setup.address if address is None else address
         lost, answer_lost = told == LOST, told == ANSWER_LOST
         answered = not lost and not answer_lost
@@ -102,7 +106,9 @@ class Story:
         content = signed = server_time_us = NEVER
         if verdict is Verdict.GRANTED:
             server_time_us = START + at_us + 5 * MS
-            if kind is not Kind.UNBIND:
+            if kind is Kind.UNBIND:
+                signed = self._release(setup, number, server_time_us, signature)
+            else:
                 content, signed = self._grant(setup, number, server_time_us, details, signature)
         if outcome is None:
             outcome = Outcome.UNANSWERED
@@ -157,6 +163,11 @@ class Story:
         self.trace.contents.append((licence.capacity, details))
         self.trace.signatures.append(signature_of(grant, KEY) if signature is None else signature)
         return len(self.trace.contents) - 1, len(self.trace.signatures) - 1
+
+    def _release(self, setup: NodeSetup, number: int, server_time_us: int, signature: str | None) -> int:
+        release = Release(number=number, installation=setup.installation, server_time_us=server_time_us, signature="")
+        self.trace.signatures.append(signature_of(release, KEY) if signature is None else signature)
+        return len(self.trace.signatures) - 1
 
     def turns(self, name: str, at_us: int, before: Status, after: Status, reason: TransitionReason) -> None:
         """Add a change of status, and of access with it."""

@@ -53,6 +53,37 @@ def pair(*rules: str) -> Callable[[Callable[[bool], Story]], Callable[[bool], St
     return register
 
 
+# What administrators do.
+
+
+@pair("R092")
+def registers_and_unbinds_are_asked_for(right: bool) -> Story:
+    story = Story()
+    story.asks("a", REGISTER, 0, asked_for=right)
+    story.asks("a", UNBIND, HOUR)
+    return story
+
+
+@pair("R092")
+def what_is_asked_for_is_sent(right: bool) -> Story:
+    story = Story()
+    story.registers("a")
+    story.edge("a", HOUR, EdgeKind.UNBIND_ASKED)
+    if right:
+        story.asks("a", UNBIND, HOUR, asked_for=False)
+    return story
+
+
+@pair("R099")
+def max_connections_is_the_capacity(right: bool) -> Story:
+    story = Story()
+    story.registers("a")
+    if not right:
+        capacity, details = story.trace.contents[0]
+        story.trace.contents[0] = (capacity + 1, details)
+    return story
+
+
 # Grants.
 
 

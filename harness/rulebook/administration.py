@@ -1,0 +1,48 @@
+"""Rules about what administrators do at a node, and what it shows them ("Verifying the Authorization")."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from harness.rulebook.history import History
+from harness.rulebook.judging import judges
+from harness.rulebook.verdicts import Tally
+from harness.trace import NEVER, Verdict
+from reference_server.protocol import Kind
+
+__all__: list[str] = []
+
+_NAMES = {Kind.REGISTER: "register", Kind.UNBIND: "unbind"}
+
+
+@judges("R092")
+def an_administrator_does_it(history: History, tally: Tally) -> None:
+    """Every register and unbind: an administrator asked the running program for it just then, and each time that one
+    does the request is sent.
+    """
+    for node in history.nodes:
+        sent = Counter(
+            (each.it.kind, each.it.sent_us) for each in node.exchanges if each.it.kind in (Kind.REGISTER, Kind.UNBIND)
+        )
+        asked = node.asked_for
+        tally.passed((sent & asked).total())
+        for kind, at_us in sorted((sent - asked).elements()):
+            tally.broken(at_us, node.name, f"a {_NAMES[Kind(kind)]} that no administrator asked for")
+        for kind, at_us in sorted((asked - sent).elements()):
+            tally.broken(at_us, node.name, f"the administrator asked for a {_NAMES[Kind(kind)]}, and nothing was sent")
+
+
+@judges("R099")
+def max_connections_is_the_capacity(history: History, tally: Tally) -> None:
+    """Every grant: what the node shows as Max Connections is the licensed capacity."""
+    capacity = history.scenario.licence.capacity
+    for asked in history.exchanges:
+        if asked.verdict != Verdict.GRANTED or asked.content == NEVER:
+            continue
+        given = history.trace.contents[asked.content][0]
+        if given == capacity:
+            tally.passed()
+        else:
+            name = history.nodes[asked.node].name
+            tally.broken(asked.arrived_us, name, f"Max Connections is {given}, and the licensed capacity {capacity}")
+    tally.passed(sum(history.trace.beats.column("polls")))
