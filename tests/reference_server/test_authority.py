@@ -174,7 +174,7 @@ def test_destroyed_is_for_ever() -> None:
 
 def test_a_foreign_machine_refuses_to_start_and_a_drifted_one_to_grant() -> None:
     bench = Bench()
-    bench.authority.identity_drifted = True
+    bench.authority.integrity_lost = True
     assert bench.ask(Register, "a", 0).code == 0
     bench.authority.stop(bench.now(MINUTE))
     bench.authority.start(bench.now(HOUR))

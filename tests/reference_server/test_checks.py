@@ -33,7 +33,7 @@ REQUEST: dict[str, Any] = {
 }
 #: Each check of the law, in its order, with what makes it fail and the answer.
 CAUSES: list[tuple[str, dict[str, Any], Code]] = [
-    ("integrity", {"identity_drifted": True}, Code.INCORRECT_LICENSE_FORMAT),
+    ("integrity", {"integrity_lost": True}, Code.INCORRECT_LICENSE_FORMAT),
     ("expiry", {"date_us": 1_000}, Code.LICENSE_EXPIRED),
     ("version", {"version": "4"}, Code.REPORT_VERSION_ERROR),
     ("account", {"suspended": True}, Code.ACCOUNT_STATUS_ERROR),
@@ -52,7 +52,7 @@ def found(message: type[Register | Poll | Unbind] = Register, **wrong: Any) -> C
             wrong.get("source", request.address),
             wrong.get("date_us", 999),
             replace(LICENCE, suspended=wrong.get("suspended", False)),
-            wrong.get("identity_drifted", False),
+            wrong.get("integrity_lost", False),
         )
     )
 

@@ -43,7 +43,7 @@ def bench_with(*holders: str) -> Bench:
 
 
 def go_wrong(bench: Bench, *, drifted: bool = False, **licence: Any) -> None:
-    bench.authority.identity_drifted = drifted
+    bench.authority.integrity_lost = drifted
     bench.authority.use(replace(LICENCE, **licence))
 
 

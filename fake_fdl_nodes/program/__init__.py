@@ -1,0 +1,1 @@
+"""A fake FineDataLink node as a program: ``fdl-node``, which registers and polls over HTTPS."""

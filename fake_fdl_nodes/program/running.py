@@ -1,0 +1,145 @@
+"""Drives one node on this machine's clocks: its timers, its requests over HTTPS, its state file.
+
+The node says what it waits for, and this module waits: for that, for an answer, or for the order to end. What the node
+has become is saved before anything is sent, so that a number is never used twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from fake_fdl_nodes.node import Changed, Effect, Ending, Failed, Node, Send
+from fake_fdl_nodes.program.client import Client, NotConnectedError
+from fake_fdl_nodes.program.state_file import Kept, boot_id, now, save
+from reference_server.protocol import Answer, Code, Request
+
+__all__ = ["Runner", "described"]
+
+#: The longest wait in one piece, so that a suspension of the host is noticed soon after, in seconds.
+_LONGEST_WAIT = 30.0
+#: A host slept if its boot-time clock gained this much on its monotonic one, in microseconds.
+_SLEPT_US = 1_000_000
+
+
+class Runner:
+    """One run of a node program.
+
+    :param path: the state file.
+    :param kept: what it held, or what a new node is.
+    :param tell: told what happens, a line at a time.
+    """
+
+    def __init__(self, node: Node, client: Client, path: Path, kept: Kept, tell: Callable[[str], None]) -> None:
+        self._node = node
+        self._client = client
+        self._path = path
+        self._kept = kept
+        self._tell = tell
+        self._boot = boot_id()
+        self._request: asyncio.Task[Answer | None] | None = None
+        self._number = 0
+
+    async def run(self, ask: Callable[[Node], list[Effect]], *, once: bool) -> None:
+        """Start the node, do what ``ask`` says, and go on until told to end, or ``once``: until that is answered."""
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ended.set)
+        node = self._node
+        self._carry_out([*node.start(now()), *ask(node)])
+        awake_us = _slept_us()
+        end = loop.create_task(ended.wait())
+        try:
+            while not ended.is_set() and not (once and node.outstanding is None):
+                await self._wait(end)
+                if (slept_us := _slept_us()) - awake_us > _SLEPT_US:
+                    self._carry_out(node.resume(now()))
+                awake_us = slept_us
+                self._answered()
+                self._fire()
+        finally:
+            end.cancel()
+            if self._request is not None:
+                self._request.cancel()
+            if not once or node.outstanding is not None:
+                self._carry_out(node.stop())
+            await self._client.close()
+
+    async def _wait(self, end: asyncio.Task[bool]) -> None:
+        timer = self._node.next_timer()
+        seconds = _LONGEST_WAIT if timer is None else min(_LONGEST_WAIT, max(0, timer[0] - now().boot_us) / 1_000_000)
+        tasks: list[asyncio.Task[bool] | asyncio.Task[Answer | None]] = [end]
+        if self._request is not None:
+            tasks.append(self._request)
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+
+    def _answered(self) -> None:
+        task = self._request
+        if task is None or not task.done():
+            return
+        self._request = None
+        try:
+            answer = task.result()
+        except NotConnectedError as error:
+            self._tell(f"no connection: {error}")
+            self._carry_out(self._node.connection_refused(self._number, now()))
+            return
+        if answer is not None:
+            self._carry_out(self._node.answer(answer, now()))
+
+    def _fire(self) -> None:
+        while (timer := self._node.next_timer()) is not None and timer[0] <= (at := now()).boot_us:
+            self._carry_out(self._node.fire(timer[1], at))
+
+    def _carry_out(self, effects: Sequence[Effect]) -> None:
+        if not effects:
+            return
+        self._save()
+        for effect in effects:
+            if isinstance(effect, Changed):
+                self._tell(f"{effect.before.value} -> {effect.after.value} ({effect.reason.value})")
+            elif isinstance(effect, Failed):
+                self._tell(f"failed: {described(effect.row.code)}")
+            elif isinstance(effect, Send):
+                self._send(effect)
+            elif effect.ending is Ending.POSITIVE:
+                self._tell(f"request {effect.number} was granted")
+            elif self._request is not None and effect.number == self._number:
+                self._request.cancel()
+                self._request = None
+
+    def _send(self, send: Send) -> None:
+        request = send.request
+        assert not isinstance(request, bytes), "a right node sends requests"
+        self._number = request.number
+        self._request = asyncio.get_running_loop().create_task(_asked(self._client, request))
+
+    def _save(self) -> None:
+        kept = Kept(
+            setup=self._kept.setup,
+            server=self._kept.server,
+            ca=self._kept.ca,
+            address=self._kept.address,
+            state=self._node.saved(),
+        )
+        save(self._path, kept, now(), self._boot)
+
+
+def described(code: Code) -> str:
+    """Return a failure as a line shows it: the code, its name, and the reason."""
+    parts = dict.fromkeys(filter(None, (code.label, code.shown_name)))
+    return f"{' '.join(parts)}: {code.reason}"
+
+
+async def _asked(client: Client, request: Request) -> Answer | None:
+    return await client.ask(request)
+
+
+def _slept_us() -> int:
+    """Return for how long this machine has been suspended since it was booted."""
+    boot_ns, monotonic_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME), time.monotonic_ns()
+    return (boot_ns - monotonic_ns) // 1000

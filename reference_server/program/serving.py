@@ -1,0 +1,114 @@
+"""Serving the HTTP face over TLS with uvicorn, so that a slow client costs nobody else anything.
+
+A connection has `HEADER_SECONDS` for the head of each request, and the application a limit of its own for the body.
+Beyond `MOST_CONNECTIONS` a new connection is closed at once: better one node that tries again than a server in which
+nobody gets through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+__all__ = ["HEADER_SECONDS", "MOST_CONNECTIONS", "open_port", "serve", "server_of"]
+
+#: How long the head of a request may take to come, from the connection or its first byte on, in seconds.
+HEADER_SECONDS = 10.0
+#: How long a connection may be idle between two requests, in seconds.
+IDLE_SECONDS = 75
+MOST_CONNECTIONS = 4096
+_BACKLOG = 2048
+
+
+class _Connection(H11Protocol):
+    """One connection, with a limit on the time that the head of a request may take."""
+
+    header_seconds = HEADER_SECONDS
+    most_connections = MOST_CONNECTIONS
+    _waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.most_connections:
+            transport.abort()
+            return
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._wait_no_longer()
+        elif self._waiting is None:
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait_no_longer()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._waiting = self.loop.call_later(self.header_seconds, self.transport.abort)
+
+    def _wait_no_longer(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+
+def open_port(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    :raises OSError: if the port is in use (``errno.EADDRINUSE``), or may not be opened.
+    """
+    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind((host, port))
+        # Whoever asks for a port that is taken hears it now, and not when somebody connects.
+        opened.listen(_BACKLOG)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def server_of(
+    app: Callable[..., Any],
+    context: ssl.SSLContext,
+    *,
+    header_seconds: float = HEADER_SECONDS,
+    most_connections: int = MOST_CONNECTIONS,
+) -> uvicorn.Server:
+    """Return a server of ``app`` that is to be run on a socket."""
+    limits: dict[str, Any] = {"header_seconds": header_seconds, "most_connections": most_connections}
+    config = uvicorn.Config(
+        app,
+        http=type("_LimitedConnection", (_Connection,), limits),
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=3,
+        backlog=_BACKLOG,
+    )
+    config.load()
+    config.ssl = context
+    return uvicorn.Server(config)
+
+
+def serve(server: uvicorn.Server, listening: socket.socket) -> None:
+    """Serve until the program is told to end, by SIGTERM or Ctrl-C."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn takes these while it runs, ends, and raises them again for whoever comes after it: that is us, and
+        # we have nothing more to do than to end.
+        signal.signal(number, lambda _number, _frame: None)
+    server.run(sockets=[listening])
