@@ -1,0 +1,187 @@
+"""Real programs for tests: a pretended machine in a temporary folder, a bundle unpacked on it, and its server process.
+
+A machine is a folder that holds the few files by which one is told from another; the programs find it by an
+environment variable. Everything listens on loopback.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from reference_server.bundle import FOLDER_NAME, LICENCE_NAME, IssuedLicence, archive, sealed_licence
+from reference_server.machine.identity import this_machine
+from reference_server.protocol import Answer, Kind, Poll, Register, Unbind, decode_answer, encode_request
+from reference_server.sealed import new_key
+
+ROOT = Path(__file__).resolve().parent.parent
+#: 127.0.0.1, and the licensed addresses, all of them of this machine.
+FIRST = 0x7F000001
+LAST = FIRST + 98
+ENGLISH = ("-language", "en")
+
+
+def machine(root: Path, name: str = "one") -> Path:
+    """Make the files of a machine called ``name`` below ``root``, and return it."""
+    card = root / "sys/class/net/eth0"
+    for folder in ("etc", "proc", "sys/class/dmi/id", "sys/class/net/br0"):
+        (root / folder).mkdir(parents=True)
+    (card / "device").mkdir(parents=True)
+    (root / "etc/machine-id").write_text(f"id-of-{name}\n")
+    (root / "sys/class/dmi/id/product_uuid").write_text(f"uuid-of-{name}\n")
+    (card / "address").write_text("02:00:00:00:00:01\n")
+    (root / "sys/class/net/br0/address").write_text("02:00:00:00:00:99\n")
+    (root / "proc/cpuinfo").write_text("processor : 0\nmodel name : Some CPU\n")
+    return root
+
+
+def environment(root: Path, **more: str) -> dict[str, str]:
+    """Return the environment in which programs run on the machine ``root``."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"FDL_HARNESS_MACHINE": str(root), "FDL_HARNESS_BIND": "127.0.0.1", "PATH": path} | more
+
+
+def licence(root: Path, **more: Any) -> IssuedLicence:
+    """Return a licence for the machine ``root``, for two nodes unless it says otherwise."""
+    fields: dict[str, Any] = {
+        "licence": "L-1",
+        "bundle": "L-1-1",
+        "serial": 1,
+        "company": "Example Ltd",
+        "machine": this_machine(root).fingerprint,
+        "capacity": 2,
+        "ranges": ((FIRST, LAST),),
+    }
+    return IssuedLicence(**(fields | more))
+
+
+def unpacked(folder: Path, issued: IssuedLicence) -> Path:
+    """Unpack a bundle of ``issued`` into ``folder``, and return the bundle's folder."""
+    key = new_key()
+    with zipfile.ZipFile(io.BytesIO(archive(replace(issued, server_key=key.public), key))) as made:
+        made.extractall(folder)
+    (folder / FOLDER_NAME / "bin/server").chmod(0o755)
+    return folder / FOLDER_NAME
+
+
+def use_file(bundle: Path, issued: IssuedLicence) -> None:
+    """Put a newer licence file into the folder of a bundle."""
+    part = bundle / "new.lic"
+    part.write_bytes(sealed_licence(issued))
+    part.replace(bundle / LICENCE_NAME)
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody uses just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def called(bundle: Path, root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the launcher of a bundle to its end."""
+    return subprocess.run(
+        [bundle / "bin/server", *arguments],
+        env=environment(root),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@dataclass
+class Server:
+    """A server process. It is up when it is made, and ends when the context that it is ends."""
+
+    bundle: Path
+    root: Path
+    port: int
+    process: subprocess.Popen[str]
+
+    @classmethod
+    def started(cls, bundle: Path, root: Path, port: int | None = None, options: Sequence[str] = ENGLISH) -> Server:
+        """Start the server of a bundle, and wait until it listens."""
+        port = free_port() if port is None else port
+        process = subprocess.Popen(
+            [bundle / "bin/server", "-port", str(port), *options],
+            env=environment(root),
+            stdout=subprocess.PIPE,
+            stderr=(bundle.parent / "server.log").open("ab"),
+            text=True,
+        )
+        made = cls(bundle, root, port, process)
+        made.wait_until_up()
+        return made
+
+    def wait_until_up(self) -> None:
+        """Wait until the port answers."""
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            assert self.process.poll() is None, (self.bundle.parent / "server.log").read_text()
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.02)
+        raise AssertionError("the server does not come up")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self, *, kill: bool = False) -> str:
+        """End the process and return what it has printed."""
+        if kill:
+            self.process.kill()
+        else:
+            self.process.terminate()
+        printed, _ = self.process.communicate(timeout=30)
+        return printed
+
+    @property
+    def url(self) -> str:
+        """Its Server Address."""
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def ca(self) -> Path:
+        """The certificate that a node needs."""
+        return self.bundle / "tls/ca.pem"
+
+    def client(self, address: str = "127.0.0.1", **more: Any) -> httpx.Client:
+        """Return a client that connects from ``address``."""
+        context = ssl.create_default_context(cafile=str(self.ca))
+        transport = httpx.HTTPTransport(verify=context, local_address=address)
+        return httpx.Client(base_url=self.url, transport=transport, timeout=30, **more)
+
+
+def request(kind: type[Register | Poll | Unbind], who: str, number: int = 1, address: int = FIRST) -> bytes:
+    """Return the body of a request."""
+    return encode_request(kind(number=number, installation=who, address=address, application="report1"))
+
+
+def ask(client: httpx.Client, kind: type[Register | Poll | Unbind], who: str, number: int = 1) -> Answer:
+    """Send one request and return the answer."""
+    return decode_answer(post(client, request(kind, who, number)).content)
+
+
+def post(client: httpx.Client, body: bytes, content_type: str = "application/json") -> httpx.Response:
+    """Post a body and return what comes back."""
+    return client.post("/v1/requests", content=body, headers={"content-type": content_type})
+
+
+KINDS = {Kind.REGISTER: Register, Kind.POLL: Poll, Kind.UNBIND: Unbind}
