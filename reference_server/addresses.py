@@ -22,10 +22,10 @@ def parse_address(text: str) -> int:
         except AddressValueError:
             mapped = None
         if mapped is None:
-            raise ValueError(f"{text!r} is not an IPv4 address such as 192.168.100.25") from None
+            raise ValueError(f"{text!r:.80} is not an IPv4 address such as 192.168.100.25") from None
         address = int(mapped)
     if address < 1 << 24:
-        raise ValueError(f"{text!r} is below 1.0.0.0, the first address that can be licensed")
+        raise ValueError(f"{text!r:.80} is below 1.0.0.0, the first address that can be licensed")
     return address
 
 

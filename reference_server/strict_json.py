@@ -15,6 +15,8 @@ from reference_server.codes import Code
 __all__ = ["Fields", "ProtocolError"]
 
 _TEXT_LIMIT = 255
+#: Up to here a float holds every whole number.
+_EXACT = 1 << 53
 
 
 class ProtocolError(ValueError):
@@ -35,6 +37,13 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ProtocolError(Code.JSON_PARSER_ERROR, f"{name} is not JSON")
+
+
+def _whole(value: Any) -> Any:
+    """Return a number as an integer if it is one, however it is written: JSON knows no difference between 8 and 8.0."""
+    if type(value) is float and value.is_integer() and abs(value) <= _EXACT:
+        return int(value)
+    return value
 
 
 class Fields:
@@ -77,7 +86,7 @@ class Fields:
         return choices[value]
 
     def integer(self, key: str, least: int | None = None) -> int:
-        value = self._take(key)
+        value = _whole(self._take(key))
         if type(value) is not int or not -(1 << 63) <= value < 1 << 63:
             raise self._wrong(key, value, "a whole number")
         if least is not None and value < least:
@@ -95,7 +104,7 @@ class Fields:
         return value
 
     def port(self, key: str) -> int:
-        value = self._take(key)
+        value = _whole(self._take(key))
         if type(value) is not int or not 1 <= value <= 65535:
             raise self._wrong(key, value, "a port from 1 to 65535")
         return value

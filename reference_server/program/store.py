@@ -54,7 +54,8 @@ class Store:
     def __init__(self, path: Path, bundle: str, *, fresh: bool) -> None:
         self._bundle = bundle
         try:
-            self._connection = sqlite3.connect(path, isolation_level=None)
+            # One thread at a time uses it; which one that is, is the server's business.
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]

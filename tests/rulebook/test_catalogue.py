@@ -105,8 +105,8 @@ def test_what_is_judged_is_what_has_a_judge() -> None:
 
 def test_all_that_this_world_can_show_is_judged() -> None:
     # The rules of Notes 2 to 11, of the grant, of capacity, of registering and of the failure table. Left out are those
-    # that bind what is not part of this world: the machine's identity (R009, R010, R012), a second program (R014), removing the
-    # program (R015, R016), platforms (R024), the domain and public address of the server (R068 to R070).
+    # that bind what is not part of this world: the machine's identity (R009, R010, R012), a second program (R014),
+    # removing the program (R015, R016), platforms (R024), domain and public address of the server (R068 to R070).
     ranges = [(5, 8), (11, 11), (13, 13), (17, 23), (25, 37), (66, 67), (71, 72), (92, 92), (99, 99), (105, 105)]
     ranges.append((107, 120))
     expected = [f"R{number:03}" for first, last in ranges for number in range(first, last + 1)]

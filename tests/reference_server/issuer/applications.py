@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -48,13 +49,13 @@ def mail(
     to: str = "business@fanruan.com",
     subject: str = "Example Ltd Registration for FineDataLink Official Authorization File",
     receipt: bytes | None = None,
-    fields: dict[str, str | None] | None = None,
+    fields: Mapping[str, str | None] | None = None,
     body: str | None = None,
 ) -> bytes:
     """Return an application as bytes. A field that is ``None`` is left out."""
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = sender, to, subject
-    values = RIGHT | (fields or {})
+    values = {**RIGHT, **(fields or {})}
     lines = [f"{label}: {value}" for label, value in values.items() if value is not None]
     message.set_content("\n".join(lines) if body is None else body)
     for name, data in (("MachineInfo.rif", rif), ("receipt.fr", receipt)):
