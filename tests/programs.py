@@ -12,7 +12,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -110,32 +109,33 @@ class Server:
     root: Path
     port: int
     process: subprocess.Popen[str]
+    printed: str = ""
 
     @classmethod
     def started(cls, bundle: Path, root: Path, port: int | None = None, options: Sequence[str] = ENGLISH) -> Server:
         """Start the server of a bundle, and wait until it listens."""
         port = free_port() if port is None else port
-        process = subprocess.Popen(
-            [bundle / "bin/server", "-port", str(port), *options],
-            env=environment(root),
-            stdout=subprocess.PIPE,
-            stderr=(bundle.parent / "server.log").open("ab"),
-            text=True,
-        )
+        with (bundle.parent / "server.log").open("ab") as log:
+            process = subprocess.Popen(
+                [bundle / "bin/server", "-port", str(port), *options],
+                env=environment(root),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         made = cls(bundle, root, port, process)
-        made.wait_until_up()
+        made._read_the_banner()
         return made
 
-    def wait_until_up(self) -> None:
-        """Wait until the port answers."""
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            assert self.process.poll() is None, (self.bundle.parent / "server.log").read_text()
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.02)
-        raise AssertionError("the server does not come up")
+    def _read_the_banner(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.printed += line
+            # The last line names the port without an address; the port listens by then.
+            if str(self.port) in line and "https" not in line:
+                return
+        self.process.communicate()
+        raise AssertionError((self.bundle.parent / "server.log").read_text(encoding="utf-8"))
 
     def __enter__(self) -> Self:
         return self
@@ -144,13 +144,14 @@ class Server:
         self.end()
 
     def end(self, *, kill: bool = False) -> str:
-        """End the process and return what it has printed."""
-        if kill:
-            self.process.kill()
-        else:
-            self.process.terminate()
-        printed, _ = self.process.communicate(timeout=30)
-        return printed
+        """End the process, unless it has ended, and return what it has printed."""
+        if self.process.returncode is None:
+            if kill:
+                self.process.kill()
+            else:
+                self.process.terminate()
+            self.printed += self.process.communicate(timeout=30)[0]
+        return self.printed
 
     @property
     def url(self) -> str:

@@ -150,9 +150,9 @@ def _here() -> _Here:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _alone(record: BundleRecord) -> Iterator[None]:
     try:
-        with machine_lock(record_folder()):
+        with machine_lock(record_folder(), record.folder.name):
             yield
     except LockHeldError as held:
         raise StopError(Exit.SECOND_PROGRAM, Text.SECOND_PROGRAM, pid=held.pid or "?") from None
@@ -167,7 +167,7 @@ def _run(speaker: Speaker, port: int) -> None:
         raise StopError(Exit.DESTROYED, Text.DESTROYED, bundle=here.licence.bundle)
     if here.record.replaced:
         raise StopError(Exit.REPLACED, Text.REPLACED, bundle=here.licence.bundle)
-    with _alone():
+    with _alone(here.record):
         store = _store(here)
         host = os.environ.get("FDL_HARNESS_BIND", "0.0.0.0")  # noqa: S104 - nodes are on other machines
         try:
@@ -261,8 +261,7 @@ def _destroy(speaker: Speaker) -> None:
         key = bundle_key(here.folder)
     except SealError as error:
         raise StopError(Exit.TAMPERED, Text.TAMPERED, path=here.folder, reason=error) from None
-    _stop_the_other(speaker)
-    with _alone():
+    with _nobody_else(speaker, record):
         try:
             evidence = record.receipt
             if evidence is None:
@@ -283,15 +282,23 @@ def _destroy(speaker: Speaker) -> None:
     click.echo(speaker.say(Text.RECEIPT_WRITTEN, path=path))
 
 
-def _stop_the_other(speaker: Speaker) -> None:
-    """Let a program that runs on this machine end, whichever folder it runs from (Q34)."""
+@contextmanager
+def _nobody_else(speaker: Speaker, record: BundleRecord) -> Iterator[None]:
+    """Stop the program of this bundle, whichever folder it runs from, and keep it from starting meanwhile (Q34).
+
+    The machine's program of another bundle, if it has one, is no concern of this one.
+    """
     told = False
     until = time.monotonic() + _STOP_SECONDS
     while True:
         try:
-            with machine_lock(record_folder()):
+            with machine_lock(record_folder(), record.folder.name):
+                yield
                 return
         except LockHeldError as held:
+            if held.bundle not in ("", record.folder.name):
+                yield
+                return
             if time.monotonic() > until or not held.pid:
                 raise StopError(Exit.SECOND_PROGRAM, Text.OTHER_STAYS, pid=held.pid or "?") from None
             if not told:

@@ -20,18 +20,20 @@ __all__ = ["BundleRecord", "LockHeldError", "machine_lock"]
 
 
 class LockHeldError(Exception):
-    """Another program holds the machine's lock. ``pid`` is its process, 0 if it does not say."""
+    """Another program holds the machine's lock: process ``pid``, 0 if it does not say, for a bundle by its record."""
 
-    def __init__(self, pid: int) -> None:
-        super().__init__(f"held by process {pid}")
+    def __init__(self, pid: int, bundle: str) -> None:
+        super().__init__(f"held by process {pid} for {bundle}")
         self.pid = pid
+        self.bundle = bundle
 
 
 @contextmanager
-def machine_lock(folder: Path) -> Iterator[None]:
+def machine_lock(folder: Path, bundle: str) -> Iterator[None]:
     """Hold the lock that lets one server program run on a machine.
 
     :param folder: the machine's record folder.
+    :param bundle: the name of the record of the bundle that it is for.
     :raises LockHeldError: if another program holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,10 +42,10 @@ def machine_lock(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            said = os.pread(handle, 20, 0).strip()
-            raise LockHeldError(int(said) if said.isdigit() else 0) from None
+            pid, _, holder = os.pread(handle, 100, 0).decode("ascii", "replace").strip().partition(" ")
+            raise LockHeldError(int(pid) if pid.isdigit() else 0, holder) from None
         os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(handle, f"{os.getpid()} {bundle}\n".encode(), 0)
         yield
     finally:
         os.close(handle)

@@ -13,27 +13,27 @@ from reference_server.program.record import BundleRecord, LockHeldError, machine
 
 
 def test_one_program_at_a_time_holds_the_lock(tmp_path: Path) -> None:
-    with machine_lock(tmp_path):
-        with pytest.raises(LockHeldError) as held, machine_lock(tmp_path):
+    with machine_lock(tmp_path, "b"):
+        with pytest.raises(LockHeldError) as held, machine_lock(tmp_path, "b"):
             pass
-        assert held.value.pid == os.getpid()
-    with machine_lock(tmp_path):
+        assert (held.value.pid, held.value.bundle) == (os.getpid(), "b")
+    with machine_lock(tmp_path, "b"):
         pass
 
 
 def test_a_program_that_is_killed_leaves_no_lock(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from reference_server.program.record import machine_lock\n"
-        "with machine_lock(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)"
+        "with machine_lock(Path(sys.argv[1]), 'b'):\n    print('held', flush=True)\n    time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.readline()
-    with pytest.raises(LockHeldError), machine_lock(tmp_path):
+    with pytest.raises(LockHeldError), machine_lock(tmp_path, "b"):
         pass
     process.kill()
     process.communicate()
-    with machine_lock(tmp_path):
+    with machine_lock(tmp_path, "b"):
         pass
 
 
