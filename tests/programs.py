@@ -30,6 +30,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FIRST = 0x7F000001
 LAST = FIRST + 98
 ENGLISH = ("-language", "en")
+#: The programs want an administrator. Who runs the tests is one, or plays one in a user namespace of their own.
+AS_ROOT = () if os.geteuid() == 0 else ("unshare", "--map-root-user")
 
 
 def machine(root: Path, name: str = "one") -> Path:
@@ -92,7 +94,7 @@ def free_port() -> int:
 def called(bundle: Path, root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the launcher of a bundle to its end."""
     return subprocess.run(
-        [bundle / "bin/server", *arguments],
+        [*AS_ROOT, bundle / "bin/server", *arguments],
         env=environment(root),
         capture_output=True,
         text=True,
@@ -117,7 +119,7 @@ class Server:
         port = free_port() if port is None else port
         with (bundle.parent / "server.log").open("ab") as log:
             process = subprocess.Popen(
-                [bundle / "bin/server", "-port", str(port), *options],
+                [*AS_ROOT, bundle / "bin/server", "-port", str(port), *options],
                 env=environment(root),
                 stdout=subprocess.PIPE,
                 stderr=log,

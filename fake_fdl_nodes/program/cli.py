@@ -207,3 +207,7 @@ def _own_address(host: str, port: int) -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect((host, port))
         return str(probe.getsockname()[0])
+
+
+if __name__ == "__main__":
+    main()

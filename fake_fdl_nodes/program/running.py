@@ -15,7 +15,7 @@ from pathlib import Path
 from fake_fdl_nodes.node import Changed, Effect, Ending, Failed, Node, Send
 from fake_fdl_nodes.program.client import Client, NotConnectedError
 from fake_fdl_nodes.program.state_file import Kept, boot_id, now, save
-from reference_server.protocol import Answer, Code, Request
+from reference_server.protocol import Answer, Code, Instant, Request
 
 __all__ = ["Runner", "described"]
 
@@ -51,6 +51,7 @@ class Runner:
             loop.add_signal_handler(number, ended.set)
         node = self._node
         self._carry_out([*node.start(now()), *ask(node)])
+        self._fire()  # The poll of a start is due at once.
         awake_us = _slept_us()
         end = loop.create_task(ended.wait())
         try:
@@ -93,6 +94,10 @@ class Runner:
 
     def _fire(self) -> None:
         while (timer := self._node.next_timer()) is not None and timer[0] <= (at := now()).boot_us:
+            late_us = at.boot_us - timer[0]
+            if late_us < _SLEPT_US:
+                # A timer is handled as if at its due instant, or the rhythm of polls would slip.
+                at = Instant(timer[0], at.wall_us - late_us)
             self._carry_out(self._node.fire(timer[1], at))
 
     def _carry_out(self, effects: Sequence[Effect]) -> None:

@@ -120,7 +120,7 @@ def load(path: Path, at: Instant, boot: str) -> Kept:
         raise StateError(f"{path}: found no such file; register the node first (fdl-node register)") from None
     except OSError as error:
         raise StateError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _damaged(path, "it is not JSON") from None
     try:
         if body["format"] != FORMAT or body["kind"] != "node-state":

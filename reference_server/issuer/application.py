@@ -82,8 +82,8 @@ class Application:
         self.findings.append(Finding(field=where, rule=rule, found=found, expected=expected, refusal=False))
 
 
-def template(rif: bytes | None) -> bytes:
-    """Return an application to fill in, with ``rif`` attached if it is there already."""
+def template(rif: bytes | None, receipt: bytes | None = None) -> bytes:
+    """Return an application to fill in, with the files that are there already attached."""
     message = EmailMessage()
     message["From"] = "the address named in your contract <you@example.com>"
     message["To"] = RECIPIENT
@@ -96,8 +96,9 @@ def template(rif: bytes | None) -> bytes:
         CAPACITY: "1",
     }
     message.set_content("".join(f"{label}: {values.get(label, '')}".rstrip() + "\n" for label in LABELS))
-    if rif is not None:
-        message.add_attachment(rif, maintype="application", subtype="octet-stream", filename=RIF_NAME)
+    for name, data in ((RIF_NAME, rif), (RECEIPT_NAME, receipt)):
+        if data is not None:
+            message.add_attachment(data, maintype="application", subtype="octet-stream", filename=name)
     return message.as_bytes(policy=email.policy.default.clone(linesep="\n", max_line_length=200))
 
 

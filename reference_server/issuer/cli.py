@@ -60,12 +60,14 @@ def _told() -> Iterator[None]:
 @main.command("template")
 @click.option("-o", "--output", type=_FILE, default=Path("application.eml"), show_default=True, help="Where to write.")
 @click.option("--rif", type=_FILE, help="The MachineInfo.rif to attach.")
-def template_command(output: Path, rif: Path | None) -> None:
+@click.option("--receipt", type=_FILE, help="The receipt.fr to attach, where a server is replaced.")
+def template_command(output: Path, rif: Path | None, receipt: Path | None) -> None:
     """Write an application to fill in, as an e-mail file."""
     with _told():
         if output.exists():
             raise RegisterError(f"{output} is there already; name another file with --output")
-        write_whole(output, template(None if rif is None else rif.read_bytes()))
+        attached = [None if file is None else file.read_bytes() for file in (rif, receipt)]
+        write_whole(output, template(*attached))
     click.echo(f"wrote {output}")
     if rif is None:
         click.echo("attach MachineInfo.rif before sending it, or make it again with --rif")
