@@ -67,8 +67,8 @@ def open_port(host: str, port: int) -> socket.socket:
 
     :raises OSError: if the port is in use (``errno.EADDRINUSE``), or may not be opened.
     """
-    # asyncio sends without delay on sockets of which it knows that they are TCP; otherwise the second part of each answer
-    # waits 40 ms for an acknowledgement.
+    # asyncio sends without delay on sockets of which it knows that they are TCP; otherwise the second part of each
+    # answer waits 40 ms for an acknowledgement.
     opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -22,7 +22,23 @@ from tests.reference_server.program.test_service import Bench
 
 COUNT = int(os.environ.get("FDL_HARNESS_MALFORMED", "2000"))
 GOOD = request(Register, "a")
-VALUES: tuple[object, ...] = (None, True, -1, 0, 1.5, 1 << 64, "", "x" * 300, "127.0.0.01", "\ud800", [], [[]], {}, {"a": 1}, "1")
+VALUES: tuple[object, ...] = (
+    None,
+    True,
+    -1,
+    0,
+    1.5,
+    1 << 64,
+    "",
+    "x" * 300,
+    "127.0.0.01",
+    "\ud800",
+    [],
+    [[]],
+    {},
+    {"a": 1},
+    "1",
+)
 
 
 def malformed(draw: Random) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 
 from reference_server.bundle import LICENCE_NAME, RECEIPT_NAME, bundle_key, read_receipt
 from reference_server.machine.identity import this_machine
-from reference_server.program import cli
+from reference_server.program import cli, destroying
 from reference_server.program.exits import Exit
 from reference_server.program.record import BundleRecord, machine_lock
 from reference_server.protocol import Grant, Poll, Refusal, Register
@@ -297,7 +297,7 @@ def test_without_its_key_a_bundle_is_not_destroyed(place: Place) -> None:
 
 
 def test_a_program_that_does_not_stop_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_STOP_SECONDS", 0)
+    monkeypatch.setattr(destroying, "STOP_SECONDS", 0)
     monkeypatch.setattr("os.kill", lambda *_: None)
     with machine_lock(place.root / "var/lib/fdl-harness", place.record.folder.name):
         code, _, complained = place.call("-destroy", *ENGLISH)
