@@ -20,7 +20,7 @@ from reference_server.program.logs import open_log
 from reference_server.program.messages import Speaker, Text
 from reference_server.program.record import BundleRecord, LockHeldError, machine_lock
 from reference_server.program.service import Service
-from reference_server.program.serving import open_port, serve, server_of
+from reference_server.program.serving import end_on_signals, open_port, serve, server_of
 from reference_server.program.store import Store, StoreError
 from reference_server.program.tls import certificate, local_addresses
 from reference_server.readings import LITERAL
@@ -104,6 +104,8 @@ def _serve(speaker: Speaker, here: Here, store: Store, port: int, listening: soc
         reason = getattr(error, "strerror", None) or error
         raise StopError(Exit.NO_CERTIFICATE, Text.NO_CERTIFICATE, path=here.folder / "tls", reason=reason) from None
     server = server_of(face(service, log, give_up), context)
+    # Whoever has read the banner may tell the program to end.
+    end_on_signals(server)
     click.echo(speaker.say(Text.BANNER))
     until = "∞" if licence.expires is None else f"{licence.expires} ({licence.zone})"
     known = {"licence": licence.licence, "bundle": licence.bundle, "capacity": licence.capacity, "until": until}

@@ -18,7 +18,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ["HEADER_SECONDS", "MOST_CONNECTIONS", "open_port", "serve", "server_of"]
+__all__ = ["HEADER_SECONDS", "MOST_CONNECTIONS", "end_on_signals", "open_port", "serve", "server_of"]
 
 #: How long the head of a request may take to come, from the connection or its first byte on, in seconds.
 HEADER_SECONDS = 10.0
@@ -107,10 +107,19 @@ def server_of(
     return uvicorn.Server(config)
 
 
-def serve(server: uvicorn.Server, listening: socket.socket) -> None:
-    """Serve until the program is told to end, by SIGTERM or Ctrl-C."""
+def end_on_signals(server: uvicorn.Server) -> None:
+    """Let SIGTERM and Ctrl-C end ``server``, also when they come before it runs.
+
+    While it runs uvicorn takes these signals itself, ends, and raises them again for us.
+    """
+
+    def end(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn takes these while it runs, ends, and raises them again for whoever comes after it: that is us, and
-        # we have nothing more to do than to end.
-        signal.signal(number, lambda _number, _frame: None)
+        signal.signal(number, end)
+
+
+def serve(server: uvicorn.Server, listening: socket.socket) -> None:
+    """Serve until the program is told to end."""
     server.run(sockets=[listening])
