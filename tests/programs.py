@@ -114,12 +114,19 @@ class Server:
     printed: str = ""
 
     @classmethod
-    def started(cls, bundle: Path, root: Path, port: int | None = None, options: Sequence[str] = ENGLISH) -> Server:
-        """Start the server of a bundle, and wait until it listens."""
+    def started(
+        cls,
+        bundle: Path,
+        root: Path,
+        port: int | None = None,
+        options: Sequence[str] = ENGLISH,
+        before: Sequence[str] = (),
+    ) -> Server:
+        """Start the server of a bundle, with ``before`` in front of the command, and wait until it listens."""
         port = free_port() if port is None else port
         with (bundle.parent / "server.log").open("ab") as log:
             process = subprocess.Popen(
-                [*AS_ROOT, bundle / "bin/server", "-port", str(port), *options],
+                [*AS_ROOT, *before, bundle / "bin/server", "-port", str(port), *options],
                 env=environment(root),
                 stdout=subprocess.PIPE,
                 stderr=log,

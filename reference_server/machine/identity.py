@@ -19,6 +19,8 @@ import rfc8785
 __all__ = ["Machine", "MachineError", "machine_root", "record_folder", "this_machine"]
 
 _ROOT_VARIABLE = "FDL_HARNESS_MACHINE"
+#: Words in the product names of virtual machines.
+_VIRTUAL = ("virtual", "kvm", "vmware", "qemu", "bochs", "droplet", "openstack", "hvm domu")
 _DMI = {"product_uuid": "product_uuid", "board_serial": "board_serial", "product_name": "product_name"}
 
 
@@ -41,6 +43,12 @@ class Machine:
     cpu: str | None
     architecture: str
     network_cards: tuple[str, ...]
+
+    @property
+    def looks_virtual(self) -> bool:
+        """Whether the product's name is that of a virtual machine, which is a bad host for a server (Note 1)."""
+        name = (self.product_name or "").casefold()
+        return any(word in name for word in _VIRTUAL)
 
     @property
     def fingerprint(self) -> str:

@@ -45,5 +45,7 @@ def main(folder: Path) -> None:
     package = package_for(platform.system(), machine.architecture)
     click.echo(f"wrote {file}")
     click.echo(f"machine {machine.fingerprint[:16]}, {machine.architecture}")
+    if machine.looks_virtual:
+        click.echo(f"warning: this looks like a virtual machine ({machine.product_name}), whose identity may change")
     known = "a kind of machine for which the document names no package"
     click.echo(f"the document's package for it: {package}" if package else known)

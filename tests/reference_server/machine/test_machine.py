@@ -147,6 +147,19 @@ def test_the_tool_writes_the_file_into_its_folder(tmp_path: Path, monkeypatch: p
     assert [file.name for file in (tmp_path / "require").iterdir()] == ["MachineInfo.rif"]
 
 
+@pytest.mark.parametrize(("product", "warned"), [("VMware Virtual Platform", True), ("PowerEdge R650", False)])
+def test_a_virtual_machine_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, product: str, warned: bool
+) -> None:
+    root = machine(tmp_path / "m")
+    (root / "sys/class/dmi/id/product_name").write_text(product)
+    monkeypatch.setenv("FDL_HARNESS_MACHINE", str(root))
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    done = CliRunner().invoke(tool.main, ["--folder", str(tmp_path)])
+    assert done.exit_code == 0
+    assert ("whose identity may change" in done.output) is warned
+
+
 def test_the_tool_has_to_be_run_as_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     done = CliRunner().invoke(tool.main, ["--folder", str(tmp_path)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Callable
@@ -195,6 +196,20 @@ def test_the_banner_shows_address_and_port_and_the_program_ends_when_told(place:
 def test_by_default_it_speaks_chinese(place: Place) -> None:
     printed = Server.started(place.bundle, place.root, options=()).end()
     assert "服务器地址" in printed
+
+
+@pytest.mark.parametrize(("before", "survives"), [((), False), (("nohup",), True)])
+def test_the_end_of_a_session_ends_it_unless_it_was_started_with_nohup(
+    place: Place, before: tuple[str, ...], survives: bool
+) -> None:
+    with Server.started(place.bundle, place.root, before=before) as server:
+        server.process.send_signal(signal.SIGHUP)
+        if survives:
+            with server.client() as client:
+                assert isinstance(ask(client, Register, "a"), Grant)
+        else:
+            server.process.communicate(timeout=30)
+            assert server.process.returncode == -signal.SIGHUP
 
 
 def test_a_slot_survives_a_stop_and_a_kill(place: Place) -> None:
