@@ -64,6 +64,15 @@ def damaged(path: Path, how: str) -> None:
         path.write_bytes(b"no database" * 1000)
     elif how == "empty":
         path.write_bytes(b"")
+    elif how == "an index":
+        # An index that is empty, and right in itself: what is read by it would silently be nothing.
+        with sqlite3.connect(path) as connection:
+            name = "sqlite_autoindex_answers_1"
+            (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (name,)).fetchone()
+        connection.close()
+        data = bytearray(path.read_bytes())
+        data[(root - 1) * 4096 : root * 4096] = bytes([10, 0, 0, 0, 0, 16, 0, 0]) + bytes(4088)
+        path.write_bytes(data)
     elif how == "a page":
         data = bytearray(path.read_bytes())
         data[4096:4300] = b"\xff" * 204
@@ -80,7 +89,9 @@ def damaged(path: Path, how: str) -> None:
         connection.close()
 
 
-@pytest.mark.parametrize("how", ["cut", "garbage", "empty", "a page", "a row", "a date", "version", "bundle"])
+@pytest.mark.parametrize(
+    "how", ["cut", "garbage", "empty", "a page", "an index", "a row", "a date", "version", "bundle"]
+)
 def test_a_damaged_store_is_noticed(tmp_path: Path, how: str) -> None:
     store, first = Store(tmp_path / "s", "B", fresh=True), authority()
     first.start(at(0))
