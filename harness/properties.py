@@ -11,15 +11,14 @@ No property depends on the reading.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import NoReturn, Protocol, TypeAlias
+from dataclasses import dataclass, fields
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
+from harness.conversation import MALFORMED, Make, Session, Validator, lies_in
 from harness.strategies import (
     AROUND_US,
     FIRST_ADDRESS,
@@ -34,48 +33,20 @@ from harness.strategies import (
 from reference_server.codes import Code
 from reference_server.licence import Licence
 from reference_server.protocol import (
-    Answer,
     Details,
     Grant,
     Poll,
-    ProtocolError,
     Refusal,
     Register,
-    Release,
     Request,
     Unbind,
-    decode_answer,
     encode_request,
     format_address,
 )
 
 __all__ = ["PROPERTIES", "Make", "Property", "Validator", "check_validator"]
 
-#: No well-formed request is longer, however its texts are escaped; what is longer can be refused unread, with 413.
-_LARGEST_BYTES = 16_384
-_MALFORMED = (Code.JSON_PARSER_ERROR, Code.PARAM_INPUT_ERROR)
 _NAMES = ("a", "b", "c", "d", "e", "f")
-
-
-class Validator(Protocol):
-    """A licence validator as the properties see it."""
-
-    def respond(self, body: bytes, source: str) -> tuple[int, bytes]:
-        """Return the HTTP status and the body of the answer to a request.
-
-        A grant and a release have the status 200, a refusal with 10000 or 10001 has 400 (413 if the request is too
-        large to be read), any other refusal 403.
-
-        :param body: the body of the request, whatever it is.
-        :param source: the IPv4 address that it came from, as a dotted quad.
-        """
-
-    def registered(self) -> int:
-        """Return the number of live slots."""
-
-
-#: Starts a fresh validator under a licence. Its wall clock stands at the given instant, in us since the Unix epoch.
-Make: TypeAlias = Callable[[Licence, int], Validator]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,151 +125,6 @@ def _property(*rules: str) -> Callable[[Callable[[Make, st.DataObject], None]], 
     return enter
 
 
-# A conversation with a validator.
-
-
-class _Session:
-    """A fresh validator, and what was said to it and by it."""
-
-    def __init__(self, make: Make, licence: Licence, now_us: int = AROUND_US) -> None:
-        self.licence = licence
-        self.now_us = now_us
-        self.said: list[tuple[bytes, int, str]] = []
-        #: Who holds a slot by the answers so far, with the last request that was granted.
-        self.holders: dict[str, Request] = {}
-        #: The body of the latest answer.
-        self.answered = b""
-        self._requests = 0
-        self._validator = make(licence, now_us)
-
-    def send(self, body: bytes, source: int) -> Answer:
-        """Return the answer to ``body``."""
-        self.said.append((body, source, "raised"))
-        try:
-            status, answered = self._validator.respond(body, format_address(source))
-        except Exception as error:
-            raise AssertionError(self._told(f"respond raised {type(error).__name__}: {error}")) from error
-        if not isinstance(answered, bytes):
-            raise TypeError(f"respond has to return a status and bytes, not {type(answered).__name__}")
-        self.said[-1] = (body, source, f"{status} {answered!r}")
-        self.hold(status < 500, f"the status is {status}, and nothing that is sent may break a validator")
-        try:
-            answer = decode_answer(answered)
-        except ProtocolError as error:
-            self.fail(f"the answer is none of the protocol: {error.reason}")
-        malformed = isinstance(answer, Refusal) and answer.code in _MALFORMED
-        expected = 400 if malformed else 403 if isinstance(answer, Refusal) else 200
-        unread = status == 413 and malformed and len(body) > _LARGEST_BYTES
-        self.hold(status == expected or unread, f"the status is {status}, not {expected}")
-        self.answered = answered
-        return answer
-
-    def ask(self, request: Request, source: int | None = None, *, renumber: bool = True) -> Answer:
-        """Return the answer to ``request``, which by default gets a fresh number and comes from where it says."""
-        self._requests += 1
-        if renumber:
-            request = replace(request, number=self._requests)
-        answer = self.send(encode_request(request), request.address if source is None else source)
-        self.hold(answer.number == request.number, f"the answer is to request {answer.number}, not {request.number}")
-        positive = Release if isinstance(request, Unbind) else Grant
-        self.hold(isinstance(answer, positive | Refusal), f"{type(answer).__name__} answers {type(request).__name__}")
-        if not isinstance(answer, Refusal):
-            self.hold(answer.installation == request.installation, "the answer is to another installation")
-            self.holders.pop(request.installation, None)
-            if isinstance(answer, Grant):
-                self.holders[request.installation] = request
-        return answer
-
-    def say(self, request: Request | bytes, source: int) -> Answer:
-        return self.send(request, source) if isinstance(request, bytes) else self.ask(request, source)
-
-    def verdict(self, request: Request, source: int) -> int | None:
-        """Return the code that the law refuses ``request`` with, 0 for a row without code, ``None`` if it grants."""
-        code = _first_reason(self.licence, request, source, self.now_us)
-        if code is not None:
-            return code
-        held = self.holders.get(request.installation)
-        if isinstance(request, Register):
-            has_room = held is not None or len(self.holders) < self.licence.capacity
-            return None if has_room else Code.REGISTER_OUT_OF_LIMIT
-        if isinstance(request, Unbind):
-            return Code.DO_NOT_NEED_DEACTIVATE if held is None else None
-        # A poll without a slot, or from another address than that which was granted the slot just now: a clone.
-        return None if held is not None and held.address == source else 0
-
-    def registered(self) -> int:
-        return self._validator.registered()
-
-    def hold_count(self) -> None:
-        """Raise unless the number of live slots is that of the installations that were granted one."""
-        count, expected = self.registered(), len(self.holders)
-        self.hold(count == expected, f"live slots: {count}, not {expected}")
-
-    def hold_code(self, answer: Answer, *allowed: int | None, why: str = "") -> None:
-        """Raise unless ``answer`` is a refusal with one of the codes ``allowed``, positive where that is ``None``."""
-        code = answer.code if isinstance(answer, Refusal) else None
-        self.hold(code in allowed, f"{_coded(code)} instead of {' or '.join(map(_coded, allowed))}{why}")
-
-    def hold(self, condition: bool, otherwise: str) -> None:
-        if not condition:
-            self.fail(otherwise)
-
-    def fail(self, message: str) -> NoReturn:
-        raise AssertionError(self._told(message))
-
-    def _told(self, message: str) -> str:
-        lines = [f"validator = make({_shown_licence(self.licence)}, {self.now_us})"]
-        for body, source, told in self.said:
-            lines.append(f"validator.respond({_shown(body)}, {format_address(source)!r})  # {told}")
-        return "\n    ".join([message, *lines])
-
-
-def _coded(code: int | None) -> str:
-    if code is None:
-        return "a positive answer"
-    return f"a refusal with {code} {Code.shown_for(code).shown_name}" if code else "a refusal without a code"
-
-
-def _shown_licence(licence: Licence) -> str:
-    """Return ``licence`` as Python, without what is as usual."""
-    items = [(each, getattr(licence, each.name)) for each in fields(licence) if each.init]
-    return f"Licence({', '.join(f'{each.name}={value!r}' for each, value in items if value != each.default)})"
-
-
-def _shown(body: bytes) -> str:
-    """Return ``body`` as Python, with what recurs many times written once."""
-    parts, at = [], 0
-    for found in re.finditer(rb"(.{1,5}?)\1{31,}", body, re.DOTALL):
-        parts += [repr(body[at : found.start()]), f"{found[1]!r} * {len(found[0]) // len(found[1])}"]
-        at = found.end()
-    return " + ".join(part for part in [*parts, repr(body[at:])] if part != "b''") or "b''"
-
-
-def _lies_in(ranges: Sequence[tuple[int, int]], address: int) -> bool:
-    return any(first <= address <= last for first, last in ranges)
-
-
-def _first_reason(licence: Licence, request: Request, source: int, now_us: int) -> int | None:
-    """Return the first reason of the law to refuse a well-formed request whatever the slots, 0 where it has no code."""
-    # What was translated on its way comes from another address than the one that it reports.
-    misplaced = source != request.address or not _lies_in(licence.ranges, source)
-    if isinstance(request, Unbind):
-        return Code.LICENSE_IP_ERROR if misplaced else None
-    if licence.expires_us is not None and now_us >= licence.expires_us:
-        return Code.LICENSE_EXPIRED
-    if request.version != licence.version:
-        return Code.REPORT_VERSION_ERROR
-    if licence.suspended:
-        return Code.ACCOUNT_STATUS_ERROR
-    if misplaced:
-        return Code.LICENSE_IP_ERROR
-    if licence.domains and request.domain not in licence.domains:
-        return Code.LICENSE_DOMAIN_ERROR
-    if licence.applications and request.application not in licence.applications:
-        return Code.LICENSE_APPNAME_ERROR
-    return 0 if licence.ports and request.port not in licence.ports else None
-
-
 # What is sent. No node is of a cluster, because readings differ in what a cluster costs.
 
 
@@ -332,17 +158,17 @@ def _like(request: Request, kind: type[Request]) -> Request:
 def addresses_are_compared_as_numbers(make: Make, data: st.DataObject) -> None:
     """An address is licensed if as a number it lies in one of the ranges, ends included."""
     ranges = data.draw(range_lists())
-    session = _Session(make, Licence(capacity=1, ranges=ranges))
+    session = Session(make, Licence(capacity=1, ranges=ranges))
     for address in data.draw(st.lists(addresses(near=ranges), min_size=1, max_size=5)):
         answer = session.ask(Register(number=1, installation="a", address=address, application="report1"))
-        session.hold_code(answer, None if _lies_in(ranges, address) else Code.LICENSE_IP_ERROR)
+        session.hold_code(answer, None if lies_in(ranges, address) else Code.LICENSE_IP_ERROR)
 
 
 @_property("R065", "R110")
 def address_texts_are_read_strictly(make: Make, data: st.DataObject) -> None:
     """A text that is no address is a bad parameter; one that is counts as its number, and mapped IPv6 as the IPv4."""
     ranges = data.draw(st.just(((FIRST_ADDRESS, LAST_ADDRESS),)) | range_lists())
-    session = _Session(make, Licence(capacity=1, ranges=ranges))
+    session = Session(make, Licence(capacity=1, ranges=ranges))
     pairs = st.lists(address_texts(of=addresses(near=ranges)), min_size=1, max_size=5)
     for number, (text, address) in enumerate(data.draw(pairs), 1):
         source = ranges[0][0] if address is None else address
@@ -351,7 +177,7 @@ def address_texts_are_read_strictly(make: Make, data: st.DataObject) -> None:
         if address is None:
             session.hold_code(answer, Code.PARAM_INPUT_ERROR, why=f": {text!r} is no address")
         else:
-            expected = None if _lies_in(ranges, address) else Code.LICENSE_IP_ERROR
+            expected = None if lies_in(ranges, address) else Code.LICENSE_IP_ERROR
             session.hold_code(answer, expected, why=f": {text!r} is {format_address(address)}")
 
 
@@ -363,11 +189,11 @@ def the_first_failing_check_is_the_answer(make: Make, data: st.DataObject) -> No
     unbind: malformed, a bad parameter, address, slot.
     """
     licence = data.draw(licences())
-    session = _Session(make, licence, AROUND_US + data.draw(st.sampled_from([0, -1, 1])))
+    session = Session(make, licence, AROUND_US + data.draw(st.sampled_from([0, -1, 1])))
     for request, source in data.draw(st.lists(_arrivals(licence), min_size=1, max_size=3)):
         expected = session.verdict(request, source)
         session.hold_code(session.ask(request, source), expected)
-    code = data.draw(st.sampled_from([None, *_MALFORMED]))
+    code = data.draw(st.sampled_from([None, *MALFORMED]))
     if code is not None:
         body = data.draw(malformed_bodies(of=requests(licence), code=code))
         answer = session.send(body, data.draw(addresses(near=licence.ranges)))
@@ -378,7 +204,7 @@ def the_first_failing_check_is_the_answer(make: Make, data: st.DataObject) -> No
 def a_refusal_changes_nothing(make: Make, data: st.DataObject) -> None:
     """A refused request takes no slot and frees none: whoever held one is granted the next poll."""
     licence = data.draw(licences(in_force=True))
-    session = _Session(make, licence)
+    session = Session(make, licence)
     for register in data.draw(st.lists(_registers(licence, *_NAMES), max_size=3)):
         session.ask(register)
     for request, source in data.draw(st.lists(_arrivals(licence) | _bodies(licence), min_size=1, max_size=3)):
@@ -396,7 +222,7 @@ def a_refusal_changes_nothing(make: Make, data: st.DataObject) -> None:
 def registering_twice_costs_one_slot(make: Make, data: st.DataObject) -> None:
     """A register of who has a slot is granted, also if every slot is taken, and takes no second one."""
     licence = data.draw(licences(in_force=True))
-    session = _Session(make, licence)
+    session = Session(make, licence)
     names = _NAMES[: data.draw(st.integers(1, licence.capacity))]
     for name in names:
         session.ask(data.draw(_registers(licence, name)))
@@ -410,7 +236,7 @@ def registering_twice_costs_one_slot(make: Make, data: st.DataObject) -> None:
 def unbinding_twice_is_refused(make: Make, data: st.DataObject) -> None:
     """An unbind of who has no slot is refused with 20000, and a first unbind frees the slot for somebody else."""
     licence = data.draw(licences(in_force=True, max_capacity=2))
-    session = _Session(make, licence)
+    session = Session(make, licence)
     register = data.draw(_registers(licence, "a"))
     session.hold_code(session.ask(_like(register, Unbind)), Code.DO_NOT_NEED_DEACTIVATE, why=": it never had a slot")
     for name in _NAMES[1 : licence.capacity]:
@@ -428,7 +254,7 @@ def unbinding_twice_is_refused(make: Make, data: st.DataObject) -> None:
 def the_capacity_is_never_exceeded(make: Make, data: st.DataObject) -> None:
     """Whatever is sent in whatever order, each slot has its holder, and a register is refused only if all are taken."""
     licence = data.draw(licences(in_force=True))
-    session = _Session(make, licence)
+    session = Session(make, licence)
     fitting = _registers(licence, *_NAMES).map(lambda request: (request, request.address))
     anything = fitting | _arrivals(licence) | _bodies(licence)
     for request, source in data.draw(st.lists(anything, min_size=licence.capacity, max_size=10)):
@@ -445,7 +271,7 @@ def the_capacity_is_never_exceeded(make: Make, data: st.DataObject) -> None:
 def no_body_breaks_it(make: Make, data: st.DataObject) -> None:
     """Whatever the body is, the answer is one of the protocol; if it is malformed, a refusal with 10000 or 10001."""
     licence = data.draw(licences())
-    session = _Session(make, licence)
+    session = Session(make, licence)
     good = requests(licence)
     bodies = {
         "any": st.binary(max_size=64),
@@ -454,7 +280,7 @@ def no_body_breaks_it(make: Make, data: st.DataObject) -> None:
         "wrong": malformed_bodies(of=good, code=Code.PARAM_INPUT_ERROR),
         "malformed": malformed_bodies(of=good, huge=True),
     }
-    codes = {"no object": _MALFORMED[:1], "wrong": _MALFORMED[1:], "malformed": _MALFORMED}
+    codes = {"no object": MALFORMED[:1], "wrong": MALFORMED[1:], "malformed": MALFORMED}
     for way in data.draw(st.lists(st.sampled_from([*bodies, "malformed"]), min_size=1, max_size=5)):
         answer = session.send(data.draw(bodies[way]), data.draw(addresses(near=licence.ranges)))
         if way in codes:
@@ -469,7 +295,7 @@ def _changed(body: bytes, at: int, by: bytes) -> bytes:
 def a_copy_gets_the_same_answer(make: Make, data: st.DataObject) -> None:
     """A request that comes twice gets the same answer again and changes nothing, also after a newer request."""
     licence = data.draw(licences(in_force=True))
-    session = _Session(make, licence)
+    session = Session(make, licence)
     sent: list[tuple[bytes, int, bytes]] = []
     for request, source in data.draw(st.lists(_arrivals(licence), min_size=1, max_size=4)):
         session.ask(request, source)
@@ -488,7 +314,7 @@ def a_copy_gets_the_same_answer(make: Make, data: st.DataObject) -> None:
 def a_grant_carries_the_five_items(make: Make, data: st.DataObject) -> None:
     """A grant hands over the five items as licensed, and nothing else but the capacity, to a register and to a poll."""
     licence = data.draw(licences(in_force=True))
-    session = _Session(make, licence)
+    session = Session(make, licence)
     expected = Details(
         function_points=licence.function_points,
         access_domains=licence.domains,
