@@ -151,9 +151,10 @@ def read_licence(data: bytes) -> IssuedLicence:
             fields[key] = tuple(fields[key])
         if troubles:
             raise SealError("its addresses cannot be read")
-        ZoneInfo(fields["zone"])
-        return IssuedLicence(ranges=ranges, expires=None if expires is None else date.fromisoformat(expires), **fields)
-    except (KeyError, TypeError, ValueError, OSError):
+        read = IssuedLicence(ranges=ranges, expires=None if expires is None else date.fromisoformat(expires), **fields)
+        read.as_licence()  # Its last day and zone have to make an instant.
+        return read
+    except (KeyError, TypeError, ValueError, OSError, OverflowError):
         raise SealError("its content is not that of a licence") from None
 
 

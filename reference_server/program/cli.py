@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -42,7 +43,7 @@ def _options(port: str, language: str, destroy: bool, show_help: bool, more: tup
         raise StopError(Exit.USAGE, Text.UNEXPECTED_ARGUMENT, argument=repr(more[0]))
     if language not in LANGUAGES:
         raise StopError(Exit.USAGE, Text.BAD_LANGUAGE, language=repr(language))
-    if not (port.isascii() and port.isdecimal() and 1 <= int(port[:6]) <= 65535):
+    if not (port.isascii() and port.isdecimal() and len(port) <= 5 and 1 <= int(port) <= 65535):
         raise StopError(Exit.USAGE, Text.BAD_PORT, port=repr(port))
     return _Call(int(port), language, destroy, show_help)
 
@@ -50,6 +51,9 @@ def _options(port: str, language: str, destroy: bool, show_help: bool, more: tup
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program with the command line ``arguments``, by default those that it was called with."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # A terminal may not know every character.
     speaker = Speaker(_wanted_language(given))
     try:
         call = _parsed(given)
@@ -66,10 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _wanted_language(given: list[str]) -> str:
     """Return the language for whatever is said about the call itself."""
-    for option, value in pairwise(given):
-        if option == "-language" and value in LANGUAGES:
-            return value
-    return DEFAULT_LANGUAGE
+    wanted = DEFAULT_LANGUAGE
+    for option, following in pairwise([*given, ""]):
+        name, equals, value = option.partition("=")
+        said = value if equals else following
+        if name == "-language" and said in LANGUAGES:
+            wanted = said
+    return wanted
 
 
 def _parsed(given: list[str]) -> _Call:
@@ -80,6 +87,9 @@ def _parsed(given: list[str]) -> _Call:
         typed = next((each for each in given if each.startswith(error.option_name)), error.option_name)
         raise StopError(Exit.USAGE, Text.UNKNOWN_OPTION, option=typed) from None
     except click.BadOptionUsage as error:
+        if error.option_name in ("-destroy", "-help"):
+            typed = next(each for each in given if each.startswith(f"{error.option_name}="))
+            raise StopError(Exit.USAGE, Text.UNKNOWN_OPTION, option=typed) from None
         raise StopError(Exit.USAGE, Text.OPTION_NEEDS_VALUE, option=error.option_name) from None
     assert isinstance(call, _Call), "the command returns one"
     return call

@@ -13,11 +13,10 @@ import click
 
 from reference_server.bundle import RECEIPT_NAME, Receipt, bundle_key, read_receipt
 from reference_server.files import write_whole
-from reference_server.machine.identity import record_folder
 from reference_server.program.exits import Exit, StopError
 from reference_server.program.here import find
 from reference_server.program.messages import Speaker, Text
-from reference_server.program.record import BundleRecord, LockHeldError, machine_lock
+from reference_server.program.record import BundleRecord, LockHeldError, Role, lock
 from reference_server.sealed import SealError
 
 __all__ = ["destroy"]
@@ -61,26 +60,25 @@ def destroy(speaker: Speaker) -> None:
 
 @contextmanager
 def _nobody_else(speaker: Speaker, record: BundleRecord) -> Iterator[None]:
-    """Stop the program of this bundle, whichever folder it runs from, and keep it from starting meanwhile (Q34).
+    """Stop the server of this bundle, whichever folder it runs from, and keep it from starting meanwhile (Q34).
 
-    The machine's program of another bundle, if it has one, is no concern of this one.
+    Another one that is destroying the same bundle is waited for, and the server of another bundle is no concern.
     """
     told = False
     until = time.monotonic() + STOP_SECONDS
     while True:
         try:
-            with machine_lock(record_folder(), record.folder.name):
+            with lock(record.lock, Role.DESTROYER):
                 yield
                 return
         except LockHeldError as held:
-            if held.bundle not in ("", record.folder.name):
-                yield
-                return
-            if time.monotonic() > until or not held.pid:
+            if time.monotonic() > until:
                 raise StopError(Exit.SECOND_PROGRAM, Text.OTHER_STAYS, pid=held.pid or "?") from None
-            if not told:
+            if held.role is Role.SERVER and not told:
                 told = True
                 click.echo(speaker.say(Text.STOPPING_OTHER, pid=held.pid))
                 with suppress(ProcessLookupError):  # It may just have ended by itself.
                     os.kill(held.pid, signal.SIGTERM)
             time.sleep(0.05)
+        except OSError as error:
+            raise StopError(Exit.STATE_DAMAGED, Text.CANNOT_WRITE, path=record.folder, reason=error.strerror) from None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TypeAlias
+from contextlib import suppress
+from typing import TextIO, TypeAlias, cast
 
 import structlog
 
@@ -13,10 +14,24 @@ __all__ = ["Log", "open_log"]
 Log: TypeAlias = structlog.typing.FilteringBoundLogger
 
 
+class _Stream:
+    """The standard error stream, to which nobody may be listening any more: that is no reason to end."""
+
+    def write(self, text: str) -> None:
+        """Write ``text`` if that is possible."""
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+
 def open_log() -> Log:
     """Return the log. Each record has its time (UTC), its level, and the event's own keys."""
     log: Log = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
+        structlog.PrintLogger(cast(TextIO, _Stream())),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -1,8 +1,9 @@
 """What a machine remembers of the server programs that ran on it, whatever folder they ran from (R014, R016, R125).
 
 Everything about one bundle lies in a folder of its own below the machine's record folder: its state, and once it was
-destroyed or replaced, a tombstone. So a copy of the bundle's folder, made before, does not start again. The lock is the
-machine's: the kernel drops it when the program that holds it ends, however it ends.
+destroyed or replaced, a tombstone. So a copy of the bundle's folder, made before, does not start again. There are two
+locks: the machine's, so that one server runs on it, and each bundle's, so that nobody starts what is being destroyed.
+The kernel drops a lock when the program that holds it ends, however it ends.
 """
 
 from __future__ import annotations
@@ -12,43 +13,74 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 
 from reference_server.files import write_whole
 
-__all__ = ["BundleRecord", "LockHeldError", "machine_lock"]
+__all__ = ["BundleRecord", "LockHeldError", "Role", "lock", "machine_lock"]
+
+
+class Role(Enum):
+    """What a program that holds a lock is doing."""
+
+    SERVER = "server"
+    DESTROYER = "destroy"
 
 
 class LockHeldError(Exception):
-    """Another program holds the machine's lock: process ``pid``, 0 if it does not say, for a bundle by its record."""
+    """Another program holds the lock: process ``pid``, in a ``role``; 0 and ``None`` as long as it does not say."""
 
-    def __init__(self, pid: int, bundle: str) -> None:
-        super().__init__(f"held by process {pid} for {bundle}")
+    def __init__(self, pid: int, role: Role | None) -> None:
+        super().__init__(f"held by process {pid}")
         self.pid = pid
-        self.bundle = bundle
+        self.role = role
 
 
 @contextmanager
-def machine_lock(folder: Path, bundle: str) -> Iterator[None]:
-    """Hold the lock that lets one server program run on a machine.
+def lock(path: Path, role: Role) -> Iterator[None]:
+    """Hold the lock at ``path``, which says who holds it.
 
-    :param folder: the machine's record folder.
-    :param bundle: the name of the record of the bundle that it is for.
     :raises LockHeldError: if another program holds it.
+    :raises OSError: if it cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            pid, _, holder = os.pread(handle, 100, 0).decode("ascii", "replace").strip().partition(" ")
-            raise LockHeldError(int(pid) if pid.isdigit() else 0, holder) from None
+            raise _held(os.pread(handle, 100, 0)) from None
         os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()} {bundle}\n".encode(), 0)
-        yield
+        os.pwrite(handle, f"{os.getpid()} {_began(os.getpid())} {role.value}\n".encode(), 0)
+        try:
+            yield
+        finally:
+            os.ftruncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def _held(said: bytes) -> LockHeldError:
+    """Read who holds a lock. What a program that was killed has left is about nobody, even if its number lives on."""
+    words = said.decode("ascii", "replace").split()
+    if len(words) != 3 or not words[0].isdecimal() or _began(int(words[0])) != words[1]:
+        return LockHeldError(0, None)
+    return LockHeldError(int(words[0]), Role(words[2]))
+
+
+def _began(pid: int) -> str:
+    """Return what tells a process from a later one of the same number, nothing if there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]
+
+
+def machine_lock(folder: Path) -> Path:
+    """Return where the lock of the machine is whose record folder is ``folder``."""
+    return folder / "server.lock"
 
 
 class BundleRecord:
@@ -58,6 +90,7 @@ class BundleRecord:
         # The name of a bundle may hold anything, that of a folder may not.
         self.folder = folder / hashlib.sha256(bundle.encode()).hexdigest()[:32]
         self.state = self.folder / "server.sqlite3"
+        self.lock = self.folder / "bundle.lock"
         self._started = self.folder / "started"
         self._receipt = self.folder / "destroyed.receipt"
         self._replaced = self.folder / "replaced"

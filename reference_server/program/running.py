@@ -6,7 +6,7 @@ import errno
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import click
 
@@ -18,9 +18,9 @@ from reference_server.program.face import face
 from reference_server.program.here import Here, find
 from reference_server.program.logs import open_log
 from reference_server.program.messages import Speaker, Text
-from reference_server.program.record import BundleRecord, LockHeldError, machine_lock
+from reference_server.program.record import BundleRecord, LockHeldError, Role, lock, machine_lock
 from reference_server.program.service import Service
-from reference_server.program.serving import end_on_signals, open_port, serve, server_of
+from reference_server.program.serving import end_on_signals, most_connections, open_port, serve, server_of
 from reference_server.program.store import Store, StoreError
 from reference_server.program.tls import certificate, local_addresses
 from reference_server.readings import LITERAL
@@ -34,11 +34,12 @@ def run(speaker: Speaker, port: int) -> None:
     :raises StopError: if something keeps it from running.
     """
     here = find()
-    if here.record.receipt is not None:
-        raise StopError(Exit.DESTROYED, Text.DESTROYED, bundle=here.licence.bundle)
-    if here.record.replaced:
-        raise StopError(Exit.REPLACED, Text.REPLACED, bundle=here.licence.bundle)
     with _alone(here.record):
+        # With the locks held, nobody destroys or replaces the bundle any more.
+        if here.record.receipt is not None:
+            raise StopError(Exit.DESTROYED, Text.DESTROYED, bundle=here.licence.bundle)
+        if here.record.replaced:
+            raise StopError(Exit.REPLACED, Text.REPLACED, bundle=here.licence.bundle)
         store = _store(here)
         host = os.environ.get("FDL_HARNESS_BIND", "0.0.0.0")  # noqa: S104 - nodes are on other machines
         try:
@@ -48,10 +49,16 @@ def run(speaker: Speaker, port: int) -> None:
                 raise StopError(Exit.PORT_IN_USE, Text.PORT_IN_USE, port=port) from None
             raise StopError(Exit.PORT_IN_USE, Text.PORT_FORBIDDEN, port=port, reason=error.strerror) from None
         try:
-            _serve(speaker, here, store, listening.getsockname()[1], listening)
+            _serve(speaker, here, store, listening)
         finally:
             listening.close()
             store.close()
+
+
+def _tell(line: str) -> None:
+    """Print a line. A server goes on whether anybody can read it or not."""
+    with suppress(OSError):
+        click.echo(line)
 
 
 def _store(here: Here) -> Store:
@@ -75,8 +82,9 @@ def _store(here: Here) -> Store:
     return store
 
 
-def _serve(speaker: Speaker, here: Here, store: Store, port: int, listening: socket.socket) -> None:
+def _serve(speaker: Speaker, here: Here, store: Store, listening: socket.socket) -> None:
     licence, log = here.licence, open_log()
+    host, port = listening.getsockname()
     failed: list[StoreError] = []
     authority = Authority(licence.as_licence(), LITERAL)
     try:
@@ -96,37 +104,43 @@ def _serve(speaker: Speaker, here: Here, store: Store, port: int, listening: soc
         failed.append(error)
         server.should_exit = True
 
-    addresses = local_addresses()
+    # The addresses on which somebody listens: all of the machine's, or the one that was asked for.
+    addresses = local_addresses() if host == "0.0.0.0" else [host]  # noqa: S104
     extra = [name for name in (licence.server_domain, licence.server_address) if name]
     try:
-        context, ca = certificate(here.folder / "tls", [*addresses, "localhost", *extra])
+        context, ca = certificate(here.folder / "tls", [*addresses, "127.0.0.1", "localhost", *extra])
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise StopError(Exit.NO_CERTIFICATE, Text.NO_CERTIFICATE, path=here.folder / "tls", reason=reason) from None
-    server = server_of(face(service, log, give_up), context)
+    server = server_of(face(service, log, give_up), context, connections=most_connections())
     # Whoever has read the banner may tell the program to end.
     end_on_signals(server)
-    click.echo(speaker.say(Text.BANNER))
+    _tell(speaker.say(Text.BANNER))
     until = "∞" if licence.expires is None else f"{licence.expires} ({licence.zone})"
     known = {"licence": licence.licence, "bundle": licence.bundle, "capacity": licence.capacity, "until": until}
-    click.echo(speaker.say(Text.BANNER_LICENCE, **known))
+    _tell(speaker.say(Text.BANNER_LICENCE, **known))
     for address in [*extra, *addresses]:
-        click.echo(speaker.say(Text.BANNER_ADDRESS, url=f"https://{address}:{port}"))
+        _tell(speaker.say(Text.BANNER_ADDRESS, url=f"https://{address}:{port}"))
     if ca is not None:
-        click.echo(speaker.say(Text.BANNER_CERTIFICATE, path=ca))
-    click.echo(speaker.say(Text.BANNER_RUNNING, port=port))
+        _tell(speaker.say(Text.BANNER_CERTIFICATE, path=ca))
+    _tell(speaker.say(Text.BANNER_RUNNING, port=port))
     log.info("started", port=port, licence=licence.licence, bundle=licence.bundle, slots=authority.live)
     serve(server, listening)
     log.info("stopped", port=port)
     if failed:
         raise StopError(Exit.STORE_FAILED, Text.STORE_FAILED, path=here.record.state, reason=failed[0])
-    click.echo(speaker.say(Text.STOPPED))
+    _tell(speaker.say(Text.STOPPED))
 
 
 @contextmanager
 def _alone(record: BundleRecord) -> Iterator[None]:
-    try:
-        with machine_lock(record_folder(), record.folder.name):
-            yield
-    except LockHeldError as held:
-        raise StopError(Exit.SECOND_PROGRAM, Text.SECOND_PROGRAM, pid=held.pid or "?") from None
+    """Hold the locks of the machine and of the bundle."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(lock(machine_lock(record_folder()), Role.SERVER))
+            held.enter_context(lock(record.lock, Role.SERVER))
+        except LockHeldError as other:
+            raise StopError(Exit.SECOND_PROGRAM, Text.SECOND_PROGRAM, pid=other.pid or "?") from None
+        except OSError as error:
+            raise StopError(Exit.STATE_DAMAGED, Text.CANNOT_WRITE, path=record.folder, reason=error.strerror) from None
+        yield

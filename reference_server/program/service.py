@@ -16,6 +16,7 @@ from typing import Any
 from reference_server.addresses import parse_address
 from reference_server.authority import Authority
 from reference_server.bundle import IssuedLicence, read_licence
+from reference_server.machine.identity import MachineError
 from reference_server.program.store import Store
 from reference_server.protocol import Code, Instant, ProtocolError, Refusal, decode_request, encode_answer
 from reference_server.sealed import SealError
@@ -45,7 +46,8 @@ class LicenceFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._mark = self._looks()
+        #: What the file looked like when it was read; ``None`` if that failed.
+        self._mark: tuple[int, int, int] | None = self._looks()
         self.licence: IssuedLicence | None = read_licence(path.read_bytes())
         self._bundle = self.licence.bundle
 
@@ -62,11 +64,12 @@ class LicenceFile:
             mark = self._looks()
             if mark == self._mark:
                 return False
-            self._mark = mark
             found = read_licence(self.path.read_bytes())
+            self._mark = mark
         except (OSError, SealError):
-            gone, self.licence = self.licence is not None, None
-            return gone
+            # Whatever it was, the next request looks again.
+            self._mark, self.licence = None, None
+            return True
         self.licence = found if found.bundle == self._bundle and found.serial >= newest else None
         return True
 
@@ -135,8 +138,10 @@ class Service:
         if file.changed(self.store.serial) and file.licence is not None:
             self.store.use_serial(file.licence.serial)
             authority.use(file.licence.as_licence())
-        licensed = None if file.licence is None else file.licence.machine
-        authority.integrity_lost = licensed != self.fingerprint()
+        try:
+            authority.integrity_lost = file.licence is None or file.licence.machine != self.fingerprint()
+        except MachineError:
+            authority.integrity_lost = True
 
     def status(self) -> dict[str, Any]:
         """Return what the status page and the metrics show."""

@@ -8,6 +8,7 @@ nobody gets through.
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import socket
 import ssl
@@ -18,7 +19,17 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ["HEADER_SECONDS", "MOST_CONNECTIONS", "end_on_signals", "open_port", "serve", "server_of"]
+from reference_server.protocol import Code, Refusal, encode_answer
+
+__all__ = [
+    "HEADER_SECONDS",
+    "MOST_CONNECTIONS",
+    "end_on_signals",
+    "most_connections",
+    "open_port",
+    "serve",
+    "server_of",
+]
 
 #: How long the head of a request may take to come, from the connection or its first byte on, in seconds.
 HEADER_SECONDS = 10.0
@@ -34,6 +45,7 @@ class _Connection(H11Protocol):
     header_seconds = HEADER_SECONDS
     most_connections = MOST_CONNECTIONS
     _waiting: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -49,8 +61,31 @@ class _Connection(H11Protocol):
         elif self._waiting is None:
             self._wait()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        # Whoever reads none of its answers holds the connection no longer than one that sends nothing.
+        self._unread = self.loop.call_later(self.header_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, with a body of the protocol."""
+        refusal = Refusal(number=0, code=int(Code.JSON_PARSER_ERROR), reason=msg)
+        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        response = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+        for event in (response, h11.Data(data=encode_answer(refusal)), h11.EndOfMessage()):
+            if (data := self.conn.send(event)) is not None:
+                self.transport.write(data)
+        self.transport.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_no_longer()
+        if self._unread is not None:
+            self._unread.cancel()
         super().connection_lost(exc)
 
     def _wait(self) -> None:
@@ -60,6 +95,44 @@ class _Connection(H11Protocol):
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, with a limit on the time that the handshake of TLS may take."""
+
+    handshake_seconds = HEADER_SECONDS
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen on ``sockets``."""
+        await self.lifespan.startup()
+        config, loop = self.config, asyncio.get_running_loop()
+
+        def connection() -> asyncio.Protocol:
+            made: asyncio.Protocol = config.http_protocol_class(  # type: ignore[call-arg]
+                config=config, server_state=self.server_state, app_state=self.lifespan.state
+            )
+            return made
+
+        self.servers = [
+            await loop.create_server(
+                connection,
+                sock=listening,
+                ssl=config.ssl,
+                ssl_handshake_timeout=self.handshake_seconds,
+                backlog=config.backlog,
+            )
+            for listening in sockets or ()
+        ]
+        self.started = True
+
+
+def most_connections() -> int:
+    """Return how many connections this process can have, after asking the system for as many as it allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    # Files, and connections that are still in their handshake, need some of them.
+    return max(1, min(MOST_CONNECTIONS, hard // 2))
 
 
 def open_port(host: str, port: int) -> socket.socket:
@@ -86,10 +159,14 @@ def server_of(
     context: ssl.SSLContext,
     *,
     header_seconds: float = HEADER_SECONDS,
-    most_connections: int = MOST_CONNECTIONS,
+    connections: int = MOST_CONNECTIONS,
 ) -> uvicorn.Server:
-    """Return a server of ``app`` that is to be run on a socket."""
-    limits: dict[str, Any] = {"header_seconds": header_seconds, "most_connections": most_connections}
+    """Return a server of ``app`` that is to be run on a socket.
+
+    :param header_seconds: how long the head of a request may take, and so may a handshake, and an answer to be read.
+    :param connections: beyond so many, a new one is closed.
+    """
+    limits: dict[str, Any] = {"header_seconds": header_seconds, "most_connections": connections}
     config = uvicorn.Config(
         app,
         http=type("_LimitedConnection", (_Connection,), limits),
@@ -104,7 +181,9 @@ def server_of(
     )
     config.load()
     config.ssl = context
-    return uvicorn.Server(config)
+    server = _Server(config)
+    server.handshake_seconds = header_seconds
+    return server
 
 
 def end_on_signals(server: uvicorn.Server) -> None:

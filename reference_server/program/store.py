@@ -17,8 +17,7 @@ from reference_server.stored import AnswerRow, SlotRow, Stored
 __all__ = ["Store", "StoreError"]
 
 _VERSION = 1
-_SCHEMA = f"""
-BEGIN;
+_SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE slots (
     installation TEXT PRIMARY KEY,
@@ -34,9 +33,7 @@ CREATE TABLE answers (
     source INTEGER NOT NULL,
     answer BLOB NOT NULL,
     PRIMARY KEY (installation, age)
-) STRICT;
-PRAGMA user_version = {_VERSION};
-COMMIT;
+) STRICT
 """
 
 
@@ -60,11 +57,20 @@ class Store:
             self._connection.execute("PRAGMA synchronous = FULL")
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
             if version == 0 and fresh:
-                self._connection.executescript(_SCHEMA)
-                self._fact("bundle", bundle)
+                self._make()
             self._check()
         except sqlite3.Error as error:
             raise StoreError(str(error)) from None
+
+    def _make(self) -> None:
+        """Make the tables, and say whose they are, all or nothing."""
+        make = self._connection.execute
+        make("BEGIN IMMEDIATE")
+        for statement in _SCHEMA.split(";"):
+            make(statement)
+        self._fact("bundle", self._bundle)
+        make(f"PRAGMA user_version = {_VERSION}")
+        make("COMMIT")
 
     def _check(self) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]

@@ -14,11 +14,24 @@ import pytest
 
 from reference_server.bundle import LICENCE_NAME, RECEIPT_NAME, bundle_key, read_receipt
 from reference_server.machine.identity import this_machine
-from reference_server.program import cli, destroying
+from reference_server.program import cli, destroying, running
 from reference_server.program.exits import Exit
-from reference_server.program.record import BundleRecord, machine_lock
+from reference_server.program.here import Here
+from reference_server.program.record import BundleRecord, Role, lock
 from reference_server.protocol import Grant, Poll, Refusal, Register
-from tests.programs import ENGLISH, Server, ask, called, free_port, licence, machine, unpacked, use_file
+from tests.programs import (
+    AS_ROOT,
+    ENGLISH,
+    Server,
+    ask,
+    called,
+    environment,
+    free_port,
+    licence,
+    machine,
+    unpacked,
+    use_file,
+)
 
 
 class Place:
@@ -64,6 +77,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         (["-port", "0"], "The port '0' is wrong"),
         (["-port", "65536"], "The port '65536' is wrong"),
         (["-port", "80880808080808"], "is wrong"),
+        (["-port", "0080889"], "is wrong"),
+        (["-destroy=1"], "Unknown option -destroy=1"),
         (["-port", "-1"], "The port '-1' is wrong"),
         (["start"], "Unexpected argument 'start'"),
     ],
@@ -81,6 +96,11 @@ def test_a_wrong_call_says_what_is_wrong_and_ends_with_2(place: Place, arguments
 def test_an_unknown_language_is_a_wrong_call(place: Place) -> None:
     code, _, complained = place.call("-language", "fr")
     assert (code, "fr" in complained) == (Exit.USAGE, True)
+
+
+def test_the_language_is_the_last_one_that_is_given(place: Place) -> None:
+    assert place.call("-help", "-language=en")[1].startswith("Usage")
+    assert place.call("-help", "-language", "en", "-language", "zh")[1].startswith("用法")
 
 
 def test_help_is_in_both_languages(place: Place) -> None:
@@ -103,6 +123,11 @@ def damage(place: Place) -> None:
 
 def not_root(place: Place, patch: pytest.MonkeyPatch) -> None:
     patch.setattr("os.geteuid", lambda: 1000)
+
+
+def no_record(place: Place) -> None:
+    (place.root / "var/lib").mkdir(parents=True)
+    (place.root / "var/lib/fdl-harness").write_text("in the way")
 
 
 def own_certificate(place: Place) -> None:
@@ -132,6 +157,7 @@ REFUSALS: dict[str, tuple[Exit, Callable[[Place], object], str]] = {
     "replaced": (Exit.REPLACED, lambda place: place.record.replace(), "was replaced by a newer one"),
     "damaged": (Exit.STATE_DAMAGED, damage, "is damaged: file is not a database. Put a good copy of the file back"),
     "missing": (Exit.STATE_DAMAGED, lambda place: place.record.start(), "is missing, though this bundle has run here"),
+    "no record": (Exit.STATE_DAMAGED, no_record, "cannot be written"),
     "certificate": (Exit.NO_CERTIFICATE, own_certificate, "The certificate in"),
 }
 
@@ -282,6 +308,38 @@ def test_destroy_again_gives_the_same_receipt_again(place: Place) -> None:
     assert "was destroyed on this machine before" in printed
 
 
+def test_a_server_that_is_destroyed_as_it_starts_does_not_run(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The destruction comes between the finding of the bundle and the locks.
+    found = running.find
+
+    def find_and_be_overtaken() -> Here:
+        here = found()
+        assert place.call("-destroy")[0] == Exit.DONE
+        return here
+
+    monkeypatch.setattr(running, "find", find_and_be_overtaken)
+    assert place.call(*ENGLISH)[0] == Exit.DESTROYED
+
+
+def test_a_second_destruction_waits_for_the_first(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(destroying, "STOP_SECONDS", 0.2)
+    monkeypatch.setattr("os.kill", lambda *_: pytest.fail("it must not be told to end"))
+    with lock(place.record.lock, Role.DESTROYER):
+        assert place.call("-destroy", *ENGLISH)[0] == Exit.SECOND_PROGRAM
+    assert place.call("-destroy", *ENGLISH)[0] == Exit.DONE
+
+
+def test_a_terminal_that_knows_no_chinese_gets_what_it_can_show(place: Place) -> None:
+    told = subprocess.run(
+        [*AS_ROOT, place.bundle / "bin/server", "-port", "0"],
+        env=environment(place.root, PYTHONIOENCODING="latin-1"),
+        capture_output=True,
+        check=False,
+    )
+    assert told.returncode == Exit.USAGE
+    assert b"Traceback" not in told.stderr
+
+
 def test_destroy_stops_the_running_program_first(place: Place) -> None:
     with Server.started(place.bundle, place.root) as server:
         code, printed, _ = place.call("-destroy", *ENGLISH)
@@ -314,7 +372,7 @@ def test_without_its_key_a_bundle_is_not_destroyed(place: Place) -> None:
 def test_a_program_that_does_not_stop_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(destroying, "STOP_SECONDS", 0)
     monkeypatch.setattr("os.kill", lambda *_: None)
-    with machine_lock(place.root / "var/lib/fdl-harness", place.record.folder.name):
+    with lock(place.record.lock, Role.SERVER):
         code, _, complained = place.call("-destroy", *ENGLISH)
     assert code == Exit.SECOND_PROGRAM
     assert "does not stop. End it, then run -destroy again." in complained

@@ -161,6 +161,25 @@ def test_a_machine_that_changes_under_the_program_is_noticed_at_once(bench: Benc
     assert bench.told(request(Poll, "a", 3))[1] == "Grant"
 
 
+def test_a_machine_whose_identity_cannot_be_read_is_not_the_licensed_one(bench: Bench) -> None:
+    bench.told(request(Register, "a"))
+    path = bench.root / "etc/machine-id"
+    before = path.read_text()
+    path.unlink()
+    assert bench.told(request(Poll, "a", 2)) == (403, "0")
+    path.write_text(before)
+    assert bench.told(request(Poll, "a", 3))[1] == "Grant"
+
+
+def test_a_file_that_was_away_for_a_moment_is_the_same_when_it_is_back(bench: Bench) -> None:
+    bench.told(request(Register, "a"))
+    path = bench.bundle / LICENCE_NAME
+    path.rename(bench.bundle / "away")
+    assert bench.told(request(Poll, "a", 2)) == (403, "0")
+    (bench.bundle / "away").rename(path)
+    assert bench.told(request(Poll, "a", 3))[1] == "Grant"
+
+
 # The status.
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import ssl
 import threading
@@ -116,7 +117,7 @@ def test_a_huge_body_is_refused_before_it_has_come(tmp_path: Path) -> None:
 
 
 def test_beyond_the_limit_a_connection_is_closed_and_others_go_on(tmp_path: Path) -> None:
-    with served(tmp_path, most_connections=2) as made, made.connect() as first, made.connect():
+    with served(tmp_path, connections=2) as made, made.connect() as first, made.connect():
         third = made.connect()
         assert closed(third) == b""
         third.close()
@@ -130,6 +131,31 @@ def test_a_bad_body_leaves_the_connection_as_it_is(tmp_path: Path) -> None:
         for body, status in ((b"nonsense", 400), (b"{}", 400), (request(Register, "a"), 200)):
             one.sendall(f"{HEAD}content-length: {len(body)}\r\n\r\n".encode() + body)
             assert answered(one) == status
+
+
+def test_a_handshake_that_does_not_come_is_given_up(tmp_path: Path) -> None:
+    with served(tmp_path, header_seconds=0.3) as made, socket.create_connection(("127.0.0.1", made.port)) as silent:
+        silent.settimeout(20)
+        assert silent.recv(1) == b""
+
+
+def test_whoever_reads_no_answer_is_cut_off(tmp_path: Path) -> None:
+    with served(tmp_path, header_seconds=0.3) as made, made.connect() as deaf:
+        deaf.settimeout(20)
+        with pytest.raises(OSError, match=r"reset|Broken pipe|EOF|closed"):
+            while True:
+                deaf.sendall(b"GET /openapi.json HTTP/1.1\r\nhost: server\r\n\r\n" * 100)
+        with made.client() as other:
+            assert post(other, request(Register, "a")).status_code == 200
+
+
+@pytest.mark.parametrize("sent", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"x: " + b"y" * 100_000 + b"\r\n\r\n"])
+def test_what_is_no_http_is_refused_in_the_protocol(tmp_path: Path, sent: bytes) -> None:
+    with served(tmp_path) as made, made.connect() as odd:
+        odd.sendall(sent)
+        head, _, body = closed(odd).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400")
+        assert json.loads(body)["code"] == 10000
 
 
 def test_plain_http_gets_nowhere(tmp_path: Path) -> None:
