@@ -16,7 +16,7 @@ from reference_server.bundle import LICENCE_NAME, RECEIPT_NAME, bundle_key, read
 from reference_server.machine.identity import this_machine
 from reference_server.program import cli, destroying, running
 from reference_server.program.exits import Exit
-from reference_server.program.here import Here
+from reference_server.program.here import Here, find
 from reference_server.program.record import BundleRecord, Role, lock
 from reference_server.protocol import Grant, Poll, Refusal, Register
 from tests.programs import (
@@ -310,10 +310,8 @@ def test_destroy_again_gives_the_same_receipt_again(place: Place) -> None:
 
 def test_a_server_that_is_destroyed_as_it_starts_does_not_run(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     # The destruction comes between the finding of the bundle and the locks.
-    found = running.find
-
     def find_and_be_overtaken() -> Here:
-        here = found()
+        here = find()
         assert place.call("-destroy")[0] == Exit.DONE
         return here
 
