@@ -10,11 +10,10 @@ from __future__ import annotations
 import email
 import email.policy
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from email.message import EmailMessage
-from email.utils import parseaddr
 from ipaddress import IPv4Address
 
 from reference_server.addresses import format_range, parse_ranges, read_address
@@ -30,13 +29,28 @@ RECIPIENT = "business@fanruan.com"
 _SUBJECT = "Registration for FineDataLink Official Authorization File"
 _METHOD = "Private cloud authentication"
 _PRODUCT = "FineDataLink"
+#: What the parser of e-mails raises where a hostile one makes no sense.
+_UNREADABLE = (AttributeError, IndexError, KeyError, LookupError, TypeError, ValueError)
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+")
 
 COMPANY, PROJECT, SIGNED = "Company name", "Project name", "Contract signing date"
 METHOD, VERSION, ADDRESSES = "Registration method", "FineDataLink version", "FineDataLink IP address"
 APPLICATIONS, DOMAIN = "FineDataLink project name", "Authorization server domain"
 PUBLIC, CAPACITY = "Public IP address of the authorization server", "Authorization capacity"
-LABELS = (COMPANY, PROJECT, SIGNED, METHOD, VERSION, ADDRESSES, APPLICATIONS, DOMAIN, PUBLIC, CAPACITY)
+#: The labels of the table, each with the rule that it is about first.
+RULES = {
+    COMPANY: "R059",
+    PROJECT: "R059",
+    SIGNED: "R059",
+    METHOD: "R060",
+    VERSION: "R061",
+    ADDRESSES: "R063",
+    APPLICATIONS: "R066",
+    DOMAIN: "R069",
+    PUBLIC: "R070",
+    CAPACITY: "R072",
+}
+LABELS = tuple(RULES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +124,11 @@ def examine(data: bytes, contracts: Sequence[Contract], *, private_only: bool = 
     found = Application()
     message = email.message_from_bytes(data, policy=email.policy.default)
     assert isinstance(message, EmailMessage), "the default policy makes these"
-    body = _body(message)
-    values = _values(body or "")
+    parts = list(_parts(message))
+    body = _body(parts)
+    values, twice = _values(body or "")
+    for label in twice:
+        found.refuse(label, RULES[label], "it twice", "it once, or nobody knows which is meant")
     if body is None:
         found.refuse("body", "R059", "no plain text", "the table of the application as plain text")
     _contract(found, message, values, contracts)
@@ -119,37 +136,55 @@ def examine(data: bytes, contracts: Sequence[Contract], *, private_only: bool = 
     _basics(found, values)
     _what_may_register(found, values, private_only=private_only)
     _server(found, values)
-    _attachments(found, message)
+    _attachments(found, parts)
     return found
 
 
-def _body(message: EmailMessage) -> str | None:
-    part = message.get_body(preferencelist=("plain",))
-    if part is None:
-        return None
-    try:
-        content = part.get_content()
-    except (LookupError, KeyError, ValueError):
-        return None
-    return content if isinstance(content, str) else None
+def _parts(message: EmailMessage) -> Iterator[tuple[str | None, str, bytes]]:
+    """Yield the parts that hold something, however deep: the name of the file or ``None``, the type, the content."""
+    for part in message.walk():
+        try:
+            if not part.is_multipart():
+                content = part.get_payload(decode=True)
+                kind = part.get_content_type()
+                charset = part.get_content_charset("utf-8")
+                name = part.get_filename()
+                data = content if isinstance(content, bytes) else b""
+                yield (
+                    (name or "", kind, data)
+                    if name or part.get_content_disposition() == "attachment"
+                    else (
+                        None,
+                        kind,
+                        data.decode(charset, "replace").encode() if kind == "text/plain" else data,
+                    )
+                )
+        except _UNREADABLE:
+            yield "an attachment that cannot be read", "", b""
 
 
-def _values(body: str) -> dict[str, str]:
-    """Return the value of each label. A line without a label belongs to the one before it."""
+def _body(parts: Sequence[tuple[str | None, str, bytes]]) -> str | None:
+    return next((data.decode() for name, kind, data in parts if name is None and kind == "text/plain"), None)
+
+
+def _values(body: str) -> tuple[dict[str, str], list[str]]:
+    """Return the value of each label, and those that stand twice. A line without a label belongs to the one before."""
     labels = {label.casefold(): label for label in LABELS}
     values: dict[str, str] = {}
+    twice: list[str] = []
     last: str | None = None
     for line in body.splitlines():
         before, colon, after = line.replace("\N{FULLWIDTH COLON}", ":").partition(":")
         label = labels.get(" ".join(before.split()).casefold()) if colon else None
         if label is not None:
             last = label
+            twice += [label] if label in values else []
             values[label] = after.strip()
         elif not line.strip():
             last = None
         elif last is not None:
             values[last] = f"{values[last]}\n{line.strip()}".strip()
-    return values
+    return values, twice
 
 
 def _date(text: str) -> date | None:
@@ -161,15 +196,25 @@ def _date(text: str) -> date | None:
         return None
 
 
+def _addresses(message: EmailMessage, name: str) -> list[str]:
+    """Return the addresses in a header, none if it cannot be read, or only by guessing."""
+    try:
+        header = message[name]
+        return [] if header is None or header.defects else [address.addr_spec for address in header.addresses]
+    except _UNREADABLE:
+        return []
+
+
 def _contract(found: Application, message: EmailMessage, values: dict[str, str], contracts: Sequence[Contract]) -> None:
     """The contract and who may apply under it (R054, R055)."""
     company, signed = values.get(COMPANY, ""), _date(values.get(SIGNED, ""))
     contract = found.contract = contract_of(contracts, company, signed)
     if company and contract is None:
         found.refuse(COMPANY, "R054", repr(company), "a company with a signed contract")
-    sender = parseaddr(str(message.get("From", "")))[1]
+    senders = _addresses(message, "From")
+    sender = senders[0] if len(senders) == 1 else ""
     if not sender:
-        found.refuse("From", "R055", "no sender", "the address named in the contract")
+        found.refuse("From", "R055", "several senders" if senders else "no sender", "the address named in the contract")
     elif contract is not None and sender.casefold() != contract.sender.casefold():
         found.refuse("From", "R055", sender, f"{contract.sender}, the address named in contract {contract.number}")
     if contract is not None and signed is not None and signed != contract.signed:
@@ -179,10 +224,13 @@ def _contract(found: Application, message: EmailMessage, values: dict[str, str],
 
 def _heading(found: Application, message: EmailMessage, values: dict[str, str]) -> None:
     """Recipient and subject (R056 to R058)."""
-    recipient = parseaddr(str(message.get("To", "")))[1]
-    if recipient.casefold() != RECIPIENT:
-        found.refuse("To", "R056", recipient or "no recipient", RECIPIENT)
-    subject = " ".join(str(message.get("Subject", "")).split())
+    recipients = _addresses(message, "To")
+    if RECIPIENT not in [recipient.casefold() for recipient in recipients]:
+        found.refuse("To", "R056", ", ".join(recipients) or "no recipient", RECIPIENT)
+    try:
+        subject = " ".join(str(message.get("Subject", "")).split())
+    except _UNREADABLE:
+        subject = ""
     company = " ".join(values.get(COMPANY, "").split())
     if company and company.casefold() not in subject.casefold():
         found.refuse("Subject", "R058", repr(subject), f"the company name {company!r} in it")
@@ -263,13 +311,12 @@ def _server(found: Application, values: dict[str, str]) -> None:
         found.warn(DOMAIN, "R068", "nothing", "one, unless every node can reach the server by its address")
 
 
-def _attachments(found: Application, message: EmailMessage) -> None:
+def _attachments(found: Application, parts: Sequence[tuple[str | None, str, bytes]]) -> None:
     """MachineInfo.rif (R003, R073), and receipt.fr where a server is replaced (R127)."""
     files: dict[str, list[bytes]] = {}
-    for part in message.iter_attachments():
-        content = part.get_content()
-        data = content if isinstance(content, bytes) else str(content).encode()
-        files.setdefault(part.get_filename() or "", []).append(data)
+    for name, _, data in parts:
+        if name is not None:
+            files.setdefault(name, []).append(data)
     rifs = files.get(RIF_NAME, [])
     if len(rifs) != 1:
         found.refuse("attachment", "R073", f"{len(rifs) or 'no'} {RIF_NAME}", f"one {RIF_NAME}")

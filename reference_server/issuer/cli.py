@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from reference_server.bundle import ARCHIVE_NAME, Receipt
+from reference_server.bundle import ARCHIVE_NAME
 from reference_server.files import write_whole
 from reference_server.issuer.application import Application, examine, template
-from reference_server.issuer.contracts import ContractsError, read_contracts
+from reference_server.issuer.contracts import LAST_DAY, ContractsError, read_contracts
 from reference_server.issuer.register import Register, RegisterError
 from reference_server.sealed import SealError
 
@@ -73,18 +73,18 @@ def template_command(output: Path, rif: Path | None, receipt: Path | None) -> No
         click.echo("attach MachineInfo.rif before sending it, or make it again with --rif")
 
 
-def _examined(
-    application: Path, contracts: Path, register: Register | None, *, private_only: bool
-) -> tuple[Application, Receipt | None]:
-    found = examine(application.read_bytes(), read_contracts(contracts), private_only=private_only)
-    receipt = None if register is None else register.examine(found)
+def _read(application: Path, contracts: Path, *, private_only: bool) -> Application:
+    return examine(application.read_bytes(), read_contracts(contracts), private_only=private_only)
+
+
+def _tell(application: Path, found: Application) -> None:
+    """Print what there is to say of an application, and end with 1 if something stops it."""
     for finding in found.findings:
         click.echo(str(finding))
     refusals = sum(finding.refusal for finding in found.findings)
     if refusals:
         click.echo(f"{application}: refused for {refusals} reason{'' if refusals == 1 else 's'}")
         raise SystemExit(1)
-    return found, receipt
 
 
 @main.command()
@@ -95,8 +95,10 @@ def _examined(
 def check(application: Path, contracts: Path, register_file: Path, private_only: bool) -> None:
     """List every reason for refusing APPLICATION (an .eml file) at once, and warnings."""
     with _told():
-        register = Register(register_file) if register_file.exists() else None
-        _examined(application, contracts, register, private_only=private_only)
+        found = _read(application, contracts, private_only=private_only)
+        if register_file.exists():
+            Register(register_file).examine(found)
+    _tell(application, found)
     click.echo(f"{application}: nothing stops it")
 
 
@@ -119,12 +121,16 @@ def issue(
 ) -> None:
     """Check APPLICATION, record its bundle, and write FanruanLicenseServer.zip."""
     with _told():
-        register = Register(register_file)
-        found, receipt = _examined(application, contracts, register, private_only=private_only)
-        made = register.issue(found, receipt, datetime.now(UTC), access_domains=access_domain, access_ports=access_port)
-        write_whole(output, made, mode=0o600)
-        assert found.contract is not None, "without one it is refused"
-        issued = register.live(found.contract.number).licence
+        found = _read(application, contracts, private_only=private_only)
+        issued = Register(register_file).issue(
+            found,
+            datetime.now(UTC),
+            lambda made: write_whole(output, made, mode=0o600),
+            access_domains=access_domain,
+            access_ports=access_port,
+        )
+    _tell(application, found)
+    assert issued is not None, "what nothing stops is issued"
     click.echo(f"issued bundle {issued.bundle} of licence {issued.licence} for machine {issued.machine[:16]}")
     click.echo(f"wrote {output} (simulated: it authorizes no real product)")
 
@@ -151,8 +157,8 @@ def _changed(register_file: Path, output: Path, licence: str, what: str, **chang
     with _told():
         if not register_file.exists():
             raise RegisterError(f"{register_file}: found no such file, expected the issuer's register")
-        made = Register(register_file).change(licence, **changes)  # type: ignore[arg-type]
-        write_whole(output, made, mode=0o600)
+        register = Register(register_file)
+        register.change(licence, lambda made: write_whole(output, made, mode=0o600), **changes)  # type: ignore[arg-type]
     click.echo(f"licence {licence} {what}: unpack {output} over the server's folder")
 
 
@@ -181,12 +187,14 @@ def resume(licence: str, register_file: Path, output: Path) -> None:
 @_output
 def extend(licence: str, until: datetime, register_file: Path, output: Path) -> None:
     """Let LICENCE run through the day UNTIL (YYYY-MM-DD)."""
+    if until.date() > LAST_DAY:
+        raise click.BadParameter(f"found {until:%Y-%m-%d}, expected a day up to {LAST_DAY}", param_hint="UNTIL")
     _changed(register_file, output, licence, f"extended through {until:%Y-%m-%d}", expires=until.date())
 
 
 @main.command("change-capacity")
 @click.argument("licence")
-@click.argument("capacity", type=click.IntRange(1))
+@click.argument("capacity", type=click.IntRange(1, 9_999_999))
 @_register
 @_output
 def change_capacity(licence: str, capacity: int, register_file: Path, output: Path) -> None:

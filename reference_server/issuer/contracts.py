@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
-__all__ = ["Contract", "ContractsError", "contract_of", "read_contracts"]
+__all__ = ["LAST_DAY", "Contract", "ContractsError", "contract_of", "read_contracts"]
 
 
 class ContractsError(Exception):
@@ -36,6 +37,8 @@ class Contract:
     zone: str = "UTC"
 
 
+#: The last day that a licence can name; the day after has to have a date, too.
+LAST_DAY = date(9998, 12, 31)
 _KEYS: dict[str, tuple[type, str, bool]] = {
     "number": (str, 'a text, such as "C-2026-17"', True),
     "company": (str, "the name of the company, in quotes", True),
@@ -84,9 +87,21 @@ def _problems(place: str, table: Any) -> list[str]:
             found += [f"{place}.{key}: found nothing, expected {expected}"] if needed else []
         elif type(table[key]) is not kind or table[key] == "":
             found.append(f"{place}.{key}: found {table[key]!r}, expected {expected}")
+    if isinstance(table.get("zone"), str) and not _is_zone(table["zone"]):
+        found.append(f"{place}.zone: found {table['zone']!r}, expected {_KEYS['zone'][1]}")
+    if type(table.get("expires")) is date and table["expires"] > LAST_DAY:
+        found.append(f"{place}.expires: found {table['expires']}, expected a day up to {LAST_DAY}; left out: never")
     expected = f"one of {', '.join(_KEYS)}"
     found += [f"{place}.{key}: found an unknown key, expected {expected}" for key in table if key not in _KEYS]
     return sorted(found)
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError):
+        return False
+    return True
 
 
 def contract_of(contracts: Sequence[Contract], company: str, signed: date | None) -> Contract | None:

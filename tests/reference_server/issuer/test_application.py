@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reference_server.issuer.application import RECIPIENT, examine, template
 from tests.reference_server.issuer.applications import CONTRACT, mail, read, rif_of
+
+GOOD_MAIL = mail(b"x" * 300, receipt=b"y" * 100)
 
 
 @pytest.fixture
@@ -30,6 +37,7 @@ WRONG: list[tuple[str, str, dict[str, Any]]] = [
     ("R054", "Company name", {"fields": {"Company name": "Nobody"}, "subject": "Nobody Registration for FineDataLink"}),
     ("R055", "From", {"sender": "someone@example.com"}),
     ("R055", "From", {"sender": ""}),
+    ("R055", "From", {"sender": "it@example.com, someone@example.com"}),
     ("R056", "To", {"to": "sales@fanruan.com"}),
     ("R058", "Subject", {"subject": "Registration for FineDataLink Official Authorization File"}),
     ("R059", "Company name", {"fields": {"Company name": None}}),
@@ -122,7 +130,48 @@ def test_a_list_may_go_on_over_lines_and_a_colon_be_a_wide_one(rif: bytes) -> No
     assert "Project name" not in rules
 
 
+@pytest.mark.parametrize("sender", ["it@example.com <evil@evil.example>", '"', "<", "it@[1", "=?x?b?=?="])
+def test_a_sender_that_pretends_or_makes_no_sense_is_not_the_one_of_the_contract(rif: bytes, sender: str) -> None:
+    data = mail(rif).replace(b"From: it@example.com", b"From: " + sender.encode())
+    assert [(each.rule, each.field) for each in read(data).findings] == [("R055", "From")]
+
+
+def test_the_issuer_may_be_one_of_several_recipients(rif: bytes) -> None:
+    assert read(mail(rif, to="sales@fanruan.com, business@fanruan.com")).findings == []
+
+
+def test_a_label_that_stands_twice_means_nothing_for_sure(rif: bytes) -> None:
+    fields = {"Authorization capacity": "1\nAuthorization capacity: 500"}
+    assert [(each.rule, each.found) for each in read(mail(rif, fields=fields)).findings] == [("R072", "it twice")]
+
+
 # Attachments.
+
+
+def test_attachments_are_found_however_deep_they_lie(rif: bytes) -> None:
+    inner = EmailMessage()
+    inner.set_content("see below")
+    inner.add_attachment(rif, maintype="application", subtype="octet-stream", filename="MachineInfo.rif")
+    outer = email.message_from_bytes(mail(None), policy=email.policy.default)
+    assert isinstance(outer, EmailMessage)
+    outer.make_mixed()
+    outer.attach(inner)
+    assert read(bytes(outer)).findings == []
+
+
+@pytest.mark.parametrize("kind", [b"application/octet-stream", b"text/plain; charset=nope", b"odd", b"image/png"])
+def test_an_odd_type_or_charset_of_an_attachment_is_no_matter(rif: bytes, kind: bytes) -> None:
+    data = mail(rif).replace(b"Content-Type: application/octet-stream", b"Content-Type: " + kind)
+    assert read(data).rif is not None
+
+
+@given(cut=st.lists(st.tuples(st.integers(0, 3000), st.binary(max_size=6)), max_size=5))
+def test_no_mail_whatsoever_breaks_it(cut: list[tuple[int, bytes]]) -> None:
+    data = bytearray(GOOD_MAIL)
+    for at, put in cut:
+        data[at : at + len(put)] = put
+    for finding in read(bytes(data)).findings:
+        assert str(finding)
 
 
 def test_two_descriptions_are_one_too_many(rif: bytes) -> None:

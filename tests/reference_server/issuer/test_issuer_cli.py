@@ -74,6 +74,12 @@ def test_an_application_that_is_refused_leaves_no_trace(folder: Path) -> None:
     assert issuer("list").output == ""
 
 
+def test_an_archive_that_cannot_be_written_is_not_issued(folder: Path) -> None:
+    done = issuer("issue", "application.eml", "--contracts", "contracts.toml", "-o", "nowhere/archive.zip")
+    assert (done.exit_code, "nowhere" in done.output) == (2, True)
+    assert issuer("issue", "application.eml", "--contracts", "contracts.toml").exit_code == 0
+
+
 def test_suspend_extend_and_change_capacity(folder: Path) -> None:
     issuer("issue", "application.eml", "--contracts", "contracts.toml")
     assert issuer("suspend", "C-17").exit_code == 0
@@ -102,6 +108,8 @@ def test_template_never_writes_over_something(folder: Path) -> None:
         (["list", "--register", "contracts.toml"], "contracts.toml: file is not a database"),
         (["extend", "C-17", "tomorrow"], "tomorrow"),
         (["change-capacity", "C-17", "0"], "0"),
+        (["change-capacity", "C-17", "9007199254740992"], "9007199254740992"),
+        (["extend", "C-17", "9999-12-31"], "expected a day up to 9998-12-31"),
     ],
 )
 def test_a_wrong_call_or_file_is_told_and_ends_with_2(folder: Path, arguments: list[str], message: str) -> None:
@@ -117,6 +125,11 @@ def test_a_wrong_call_or_file_is_told_and_ends_with_2(folder: Path, arguments: l
         ("[[contracts", "not TOML"),
         (CONTRACTS.replace('"C-17"', "17"), "contracts[0].number: found 17, expected a text"),
         (CONTRACTS.replace("2026-01-15", '"soon"'), "contracts[0].signed: found 'soon', expected the day of signing"),
+        (
+            CONTRACTS + 'zone = "Mars/Phobos"',
+            "contracts[0].zone: found 'Mars/Phobos', expected the name of a time zone",
+        ),
+        (CONTRACTS.replace("2027-01-14", "9999-12-31"), "contracts[0].expires: found 9999-12-31, expected a day up to"),
         (CONTRACTS + "colour = 1", "contracts[0].colour: found an unknown key"),
         (
             CONTRACTS.replace('sender = "it@example.com"\n', ""),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import sqlite3
+import threading
 import zipfile
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,11 +36,25 @@ def applied(rif: Rif, receipt: bytes | None = None, *, other: bool = False) -> A
     return read(mail(rif.to_bytes(), receipt=receipt, sender="it@other.example", subject=subject, fields=fields))
 
 
+def made_by(register: Register, application: Application, at: datetime = NOW, **grants: Any) -> bytes:
+    """Issue a bundle, and return its archive."""
+    made: list[bytes] = []
+    issued = register.issue(application, at, made.append, **grants)
+    assert application.findings == []
+    assert issued == licence_in(made[0])
+    return made[0]
+
+
 def issue(register: Register, application: Application, at: datetime = NOW) -> IssuedLicence:
     """Issue a bundle, and return the licence in it."""
-    receipt = register.examine(application)
-    assert application.findings == []
-    return licence_in(register.issue(application, receipt, at))
+    return licence_in(made_by(register, application, at))
+
+
+def changed(register: Register, **changes: Any) -> bytes:
+    """Change the licence, and return the archive."""
+    made: list[bytes] = []
+    register.change("C-17", made.append, **changes)
+    return made[0]
 
 
 def licence_in(made: bytes) -> IssuedLicence:
@@ -70,8 +86,7 @@ def refusals(register: Register, application: Application) -> list[str]:
 def test_a_bundle_holds_what_was_applied_for(register: Register, tmp_path: Path) -> None:
     rif = rif_of(tmp_path)
     application = applied(rif)
-    register.examine(application)
-    made = register.issue(application, None, NOW, access_domains=("a.example",), access_ports=(8080,))
+    made = made_by(register, application, access_domains=("a.example",), access_ports=(8080,))
     found = licence_in(made)
     assert (found.licence, found.bundle, found.serial, found.company) == ("C-17", "C-17-1", 1, "Example Ltd")
     assert (found.machine, found.capacity, found.ranges) == (rif.machine.fingerprint, 2, application.ranges)
@@ -100,7 +115,7 @@ def test_the_same_machine_with_a_new_description_gets_a_bundle_that_replaces_the
 ) -> None:
     # The program was removed without a trace (Note 4): a new export of the same machine is what the document asks for.
     first = issue(register, applied(rif_of(tmp_path)))
-    second = issue(register, applied(rif_of(tmp_path)), NOW + HOUR)
+    second = issue(register, applied(rif_of(tmp_path, at=NOW + HOUR)), NOW + 2 * HOUR)
     assert (first.bundle, second.bundle, second.replaces) == ("C-17-1", "C-17-2", ("C-17-1",))
     assert [(each.licence.bundle, each.state) for each in register.bundles()] == [
         ("C-17-1", "replaced"),
@@ -108,9 +123,25 @@ def test_the_same_machine_with_a_new_description_gets_a_bundle_that_replaces_the
     ]
 
 
+def test_a_description_from_before_the_last_bundle_is_an_old_one(register: Register, tmp_path: Path) -> None:
+    # Two exports, and the first application used the second one.
+    old = rif_of(tmp_path)
+    issue(register, applied(rif_of(tmp_path)), NOW + HOUR)
+    assert refusals(register, applied(old)) == ["R015"]
+    assert refusals(register, applied(rif_of(tmp_path, at=NOW + HOUR))) == ["R015"]
+    assert refusals(register, applied(rif_of(tmp_path, at=NOW + HOUR + timedelta(microseconds=1)))) == []
+
+
+def test_what_the_issuer_changed_outlives_a_new_application(register: Register, tmp_path: Path) -> None:
+    issue(register, applied(rif_of(tmp_path)))
+    changed(register, suspended=True, expires=date(2028, 2, 29))
+    again = issue(register, applied(rif_of(tmp_path, at=NOW + HOUR)), NOW + 2 * HOUR)
+    assert (again.suspended, again.expires, again.serial) == (True, date(2028, 2, 29), 1)
+
+
 def test_a_machine_has_one_authorization_server(register: Register, tmp_path: Path) -> None:
     issue(register, applied(rif_of(tmp_path)))
-    assert refusals(register, applied(rif_of(tmp_path), other=True)) == ["R014"]
+    assert refusals(register, applied(rif_of(tmp_path, at=NOW + HOUR), other=True)) == ["R014"]
     assert issue(register, applied(rif_of(tmp_path, "two"), other=True)).licence == "C-18"
 
 
@@ -158,7 +189,7 @@ def test_a_destroyed_bundle_frees_its_machine_for_another_licence(register: Regi
     issue(register, applied(rif_of(tmp_path)))
     receipt = receipt_of(register, NOW)
     issue(register, applied(rif_of(tmp_path, "two", NOW + HOUR), receipt), NOW + HOUR)
-    assert refusals(register, applied(rif_of(tmp_path, "one", NOW + HOUR), other=True)) == []
+    assert refusals(register, applied(rif_of(tmp_path, "one", NOW + 2 * HOUR), other=True)) == []
 
 
 # Changes.
@@ -167,10 +198,10 @@ def test_a_destroyed_bundle_frees_its_machine_for_another_licence(register: Regi
 def test_each_change_is_a_new_file_of_the_same_bundle(register: Register, tmp_path: Path) -> None:
     before = issue(register, applied(rif_of(tmp_path)))
     changes = [
-        licence_in(register.change("C-17", suspended=True)),
-        licence_in(register.change("C-17", expires=date(2028, 2, 29))),
-        licence_in(register.change("C-17", capacity=5)),
-        licence_in(register.change("C-17", suspended=False)),
+        licence_in(changed(register, suspended=True)),
+        licence_in(changed(register, expires=date(2028, 2, 29))),
+        licence_in(changed(register, capacity=5)),
+        licence_in(changed(register, suspended=False)),
     ]
     assert [each.serial for each in changes] == [2, 3, 4, 5]
     assert {each.bundle for each in changes} == {before.bundle}
@@ -181,17 +212,75 @@ def test_each_change_is_a_new_file_of_the_same_bundle(register: Register, tmp_pa
         (False, date(2028, 2, 29), 5),
     ]
     # The key of the bundle stays, or its receipt would prove nothing.
-    assert key_in(register.change("C-17", capacity=6)).public == before.server_key
+    assert key_in(changed(register, capacity=6)).public == before.server_key
 
 
 def test_what_is_not_live_cannot_be_changed(register: Register, tmp_path: Path) -> None:
     with pytest.raises(
         RegisterError, match="no live bundle of licence 'C-17', expected one of those that have: there is none"
     ):
-        register.change("C-17", suspended=True)
+        register.change("C-17", print, suspended=True)
     issue(register, applied(rif_of(tmp_path)))
     with pytest.raises(RegisterError, match="'C-71', expected one of those that have: C-17"):
-        register.change("C-71", suspended=True)
+        register.change("C-71", print, suspended=True)
+
+
+def test_a_licence_is_never_shortened(register: Register, tmp_path: Path) -> None:
+    issue(register, applied(rif_of(tmp_path)))
+    with pytest.raises(RegisterError, match="found 2027-01-13, expected a day from 2027-01-14 on"):
+        changed(register, expires=date(2027, 1, 13))
+
+
+def test_what_cannot_be_delivered_is_not_recorded(register: Register, tmp_path: Path) -> None:
+    def full(_: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    rif = rif_of(tmp_path)
+    with pytest.raises(OSError, match="No space"):
+        register.issue(applied(rif), NOW, full)
+    assert register.bundles() == []
+    issue(register, applied(rif))
+    with pytest.raises(OSError, match="No space"):
+        register.change("C-17", full, suspended=True)
+    assert [(each.licence.serial, each.licence.suspended) for each in register.bundles()] == [(1, False)]
+
+
+def test_of_two_issuers_at_once_one_comes_first(register: Register, tmp_path: Path) -> None:
+    # Two machines apply under one contract, and nobody has a receipt.
+    told: list[tuple[bool, list[str]]] = []
+    gate = threading.Barrier(2)
+
+    def apply(name: str) -> None:
+        application = applied(rif_of(tmp_path, name))
+        own = Register(tmp_path / "issuer.sqlite3")
+        gate.wait()
+        issued = own.issue(application, NOW, lambda _: None)
+        told.append((issued is not None, [finding.rule for finding in application.findings]))
+
+    threads = [threading.Thread(target=apply, args=(name,)) for name in ("one", "two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == [(False, ["R127"]), (True, [])]
+
+
+def test_of_two_changes_at_once_none_is_lost(register: Register, tmp_path: Path) -> None:
+    issue(register, applied(rif_of(tmp_path)))
+    gate = threading.Barrier(2)
+
+    def change(**what: Any) -> None:
+        own = Register(tmp_path / "issuer.sqlite3")
+        gate.wait()
+        own.change("C-17", lambda _: None, **what)
+
+    threads = [threading.Thread(target=change, kwargs=what) for what in ({"suspended": True}, {"capacity": 7})]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (bundle,) = register.bundles()
+    assert (bundle.licence.serial, bundle.licence.suspended, bundle.licence.capacity) == (3, True, 7)
 
 
 # The file.
