@@ -7,16 +7,17 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from fake_fdl_nodes.fleet import NodeSetup
-from fake_fdl_nodes.node import HOLDING, LEASE_US, OPEN, PERIOD_US, Effect, Node
+from fake_fdl_nodes.node import HOLDING, LEASE_US, OPEN, PERIOD_US, Effect, Ending, Node
 from fake_fdl_nodes.program.client import Client, server_address
 from fake_fdl_nodes.program.running import Runner, described
-from fake_fdl_nodes.program.state_file import Kept, StateError, boot_id, load, now, only_one
+from fake_fdl_nodes.program.state_file import Kept, StateError, boot_id, checked, load, now, only_one
 from reference_server.protocol import SIMULATED_KEY, parse_address
 from reference_server.readings import LITERAL
 
@@ -43,7 +44,8 @@ _once = click.option("--once", is_flag=True, help="End when the first request ha
 def main() -> None:
     """A fake FineDataLink node: it registers at an authorization server and polls it, over HTTPS.
 
-    Exit codes: 0 done, 1 the node is not registered as it ends, 2 the call or a file is wrong.
+    Exit codes: 0 done, 1 the node is not registered as it ends (for unbind: the slot was not given back), 2 the call or
+    a file is wrong.
     """
 
 
@@ -91,27 +93,29 @@ def register(
     """
     try:
         host, port = server_address(server)
-        reported = parse_address(address if address is not None else _own_address(host, port))
-    except (ValueError, OSError) as error:
-        raise click.UsageError(str(error)) from None
-    with _told(), only_one(path):
-        before = load(path, now(), boot_id()) if path.exists() else None
-        own = before.setup.name if before is not None else name or f"{socket.gethostname()}-{secrets.token_hex(4)}"
-        kept = Kept(
-            setup=NodeSetup(
-                name=own,
-                address=reported,
+        setup = checked(
+            NodeSetup(
+                name=name or f"{socket.gethostname()}-{secrets.token_hex(4)}",
+                address=parse_address(address if address is not None else _own_address(host, port)),
                 application=application,
                 domain=domain,
                 port=access_port,
                 cluster=cluster,
-            ),
+            )
+        )
+    except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+    with _told(), only_one(path):
+        before = load(path, now(), boot_id()) if path.exists() else None
+        kept = Kept(
+            setup=setup if before is None else replace(setup, name=before.setup.name),
             server=server.rstrip("/"),
             ca=None if ca is None else str(ca.resolve()),
             address=address,
             state=None if before is None else before.state,
         )
-        _run(path, kept, lambda node: node.register(now()), poll_seconds, once=once)
+        _, node = _run(path, kept, lambda node: node.register(now()), poll_seconds, once=once)
+    raise SystemExit(int(node.status not in OPEN))
 
 
 @main.command()
@@ -121,7 +125,8 @@ def register(
 def run(path: Path, poll_seconds: float | None, once: bool) -> None:
     """Start the node again after its program ended: it polls at once, and goes on until Ctrl-C."""
     with _told(), only_one(path):
-        _run(path, load(path, now(), boot_id()), lambda _: [], poll_seconds, once=once)
+        _, node = _run(path, load(path, now(), boot_id()), lambda _: [], poll_seconds, once=once)
+    raise SystemExit(int(node.status not in OPEN))
 
 
 @main.command()
@@ -134,19 +139,14 @@ def unbind(path: Path) -> None:
         return node.unbind(now())
 
     with _told(), only_one(path):
-        _run(path, load(path, now(), boot_id()), give_back, None, once=True, held=False)
+        ended, _ = _run(path, load(path, now(), boot_id()), give_back, None, once=True)
+    raise SystemExit(int(ended is not Ending.POSITIVE))
 
 
 def _run(
-    path: Path,
-    kept: Kept,
-    ask: Callable[[Node], list[Effect]],
-    poll_seconds: float | None,
-    *,
-    once: bool,
-    held: bool = True,
-) -> None:
-    """Run the node, and end with 1 if it then holds a registration against what was wanted (``held``)."""
+    path: Path, kept: Kept, ask: Callable[[Node], list[Effect]], poll_seconds: float | None, *, once: bool
+) -> tuple[Ending | None, Node]:
+    """Run the node, and return how its last request ended, and the node."""
     period_us = PERIOD_US if poll_seconds is None else int(poll_seconds * 1_000_000)
     node = Node(kept.setup, LITERAL, timeout_us=_TIMEOUT_US, key=SIMULATED_KEY, period_us=period_us)
     if kept.state is not None:
@@ -157,9 +157,7 @@ def _run(
         click.echo(f"{datetime.now(UTC).isoformat(timespec='milliseconds')}  {line}")
 
     tell(f"{kept.setup.name} at {kept.server}, {node.status.value}")
-    asyncio.run(Runner(node, client, path, kept, tell).run(ask, once=once))
-    if (node.status in OPEN) is not held:
-        raise SystemExit(1)
+    return asyncio.run(Runner(node, client, path, kept, tell).run(ask, once=once)), node
 
 
 @main.command()

@@ -15,6 +15,8 @@ __all__ = ["Client", "NotConnectedError", "server_address"]
 
 #: Where the server takes requests.
 _PATH = "/v1/requests"
+#: No answer of the protocol is longer, in bytes.
+_LARGEST_ANSWER = 1 << 20
 
 
 class NotConnectedError(Exception):
@@ -60,13 +62,18 @@ class Client:
 
         :raises NotConnectedError: if the connection fails.
         """
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json", "accept-encoding": "identity"}
+        body = b""
         try:
-            response = await self._client.post(_PATH, content=encode_request(request), headers=headers)
+            async with self._client.stream("POST", _PATH, content=encode_request(request), headers=headers) as response:
+                async for part in response.aiter_raw():
+                    body += part
+                    if len(body) > _LARGEST_ANSWER:
+                        return None
         except httpx.TransportError as error:
             raise NotConnectedError(str(error) or type(error).__name__) from None
         try:
-            answer = decode_answer(response.content)
+            answer = decode_answer(body)
         except ProtocolError:
             return None
         if isinstance(answer, Refusal) and answer.number == 0:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fake_fdl_nodes.node import Changed, Effect, Ending, Failed, Node, Send
+from fake_fdl_nodes.node import Changed, Effect, Ended, Ending, Failed, Node, Send
 from fake_fdl_nodes.program.client import Client, NotConnectedError
 from fake_fdl_nodes.program.state_file import Kept, boot_id, now, save
 from reference_server.protocol import Answer, Code, Instant, Request
@@ -42,9 +42,13 @@ class Runner:
         self._boot = boot_id()
         self._request: asyncio.Task[Answer | None] | None = None
         self._number = 0
+        self._ending: Ending | None = None
 
-    async def run(self, ask: Callable[[Node], list[Effect]], *, once: bool) -> None:
-        """Start the node, do what ``ask`` says, and go on until told to end, or ``once``: until that is answered."""
+    async def run(self, ask: Callable[[Node], list[Effect]], *, once: bool) -> Ending | None:
+        """Start the node, do what ``ask`` says, and go on until told to end, or ``once``: until that is answered.
+
+        Return how the last request ended, ``None`` if there was none.
+        """
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -69,6 +73,7 @@ class Runner:
             if not once or node.outstanding is not None:
                 self._carry_out(node.stop())
             await self._client.close()
+        return self._ending
 
     async def _wait(self, end: asyncio.Task[bool]) -> None:
         timer = self._node.next_timer()
@@ -111,11 +116,16 @@ class Runner:
                 self._tell(f"failed: {described(effect.row.code)}")
             elif isinstance(effect, Send):
                 self._send(effect)
-            elif effect.ending is Ending.POSITIVE:
-                self._tell(f"request {effect.number} was granted")
-            elif self._request is not None and effect.number == self._number:
-                self._request.cancel()
-                self._request = None
+            else:
+                self._ended(effect)
+
+    def _ended(self, effect: Ended) -> None:
+        self._ending = effect.ending
+        if effect.ending is Ending.POSITIVE:
+            self._tell(f"request {effect.number} was granted")
+        elif self._request is not None and effect.number == self._number:
+            self._request.cancel()
+            self._request = None
 
     def _send(self, send: Send) -> None:
         request = send.request

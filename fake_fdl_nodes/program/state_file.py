@@ -18,11 +18,11 @@ from typing import Any
 
 from fake_fdl_nodes.failures import FailureRow, SavedFailures
 from fake_fdl_nodes.fleet import NodeSetup
-from fake_fdl_nodes.node import NodeState, Status
+from fake_fdl_nodes.node import HOLDING, NodeState, Status
 from reference_server.files import write_whole
 from reference_server.protocol import FORMAT, Code, Instant, format_address, parse_address
 
-__all__ = ["Kept", "StateError", "boot_id", "load", "now", "only_one", "save"]
+__all__ = ["Kept", "StateError", "boot_id", "checked", "load", "now", "only_one", "save"]
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -126,15 +126,32 @@ def load(path: Path, at: Instant, boot: str) -> Kept:
         if body["format"] != FORMAT or body["kind"] != "node-state":
             raise _damaged(path, "it is the file of something else")
         fields = dict(body["setup"])
-        setup = NodeSetup(**(fields | {"address": parse_address(fields["address"])}))
+        setup = checked(NodeSetup(**(fields | {"address": parse_address(fields["address"])})))
         state = None if body["state"] is None else _state(body["state"])
         clocks = body["clocks"]
         if state is not None and clocks["boot_id"] != boot:
             away_us = max(0, at.wall_us - clocks["wall_us"])
             state = state.later_by(at.boot_us - clocks["boot_us"] - away_us)
+        texts = (body["server"], *(body[key] for key in ("ca", "from") if body[key] is not None))
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("a text is none")
         return Kept(setup=setup, server=body["server"], ca=body["ca"], address=body["from"], state=state)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from None
+
+
+def checked(setup: NodeSetup) -> NodeSetup:
+    """Return ``setup`` if every part of it can go into a request.
+
+    :raises ValueError: if not, with the part.
+    """
+    for part in ("name", "application", "version", "domain", "cluster"):
+        value = getattr(setup, part)
+        if value is None and part in ("domain", "cluster"):
+            continue
+        if not isinstance(value, str) or not 1 <= len(value) <= 240 or not value.isprintable():
+            raise ValueError(f"{part}: found {value!a:.80}, expected a printable text of 1 to 240 characters")
+    return setup
 
 
 def _damaged(path: Path, why: str) -> StateError:
@@ -146,11 +163,25 @@ def _damaged(path: Path, why: str) -> StateError:
 
 def _state(body: dict[str, Any]) -> NodeState:
     failures = SavedFailures(
-        rows=tuple(FailureRow(wall_us, Code(code)) for wall_us, code in body["failures"]),
+        rows=tuple(FailureRow(_number(wall_us), Code(code)) for wall_us, code in body["failures"]),
         shown=None if body["shown"] is None else Code(body["shown"]),
         since_success=bool(body["since_success"]),
     )
-    numbers = {key: body[key] for key in ("number", "contact_us", "expires_us", "capacity", "strikes")}
-    if any(type(value) is not int and value is not None for value in numbers.values()):
-        raise ValueError("a number is none")
-    return NodeState(status=Status(body["status"]), failures=failures, **numbers)
+    state = NodeState(
+        number=_number(body["number"], 0),
+        status=Status(body["status"]),
+        contact_us=None if body["contact_us"] is None else _number(body["contact_us"]),
+        expires_us=None if body["expires_us"] is None else _number(body["expires_us"]),
+        capacity=None if body["capacity"] is None else _number(body["capacity"], 1),
+        strikes=_number(body["strikes"], 0),
+        failures=failures,
+    )
+    if state.status in HOLDING and state.contact_us is None:
+        raise ValueError("a registered node without a contact")
+    return state
+
+
+def _number(value: Any, least: int | None = None) -> int:
+    if type(value) is not int or (least is not None and value < least):
+        raise ValueError(f"{value!r} is no number that can stand there")
+    return value

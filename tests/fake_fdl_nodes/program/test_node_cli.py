@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import trustme
 
-from fake_fdl_nodes.program.client import server_address
+from fake_fdl_nodes.program.client import Client, server_address
+from reference_server.protocol import Register
 from tests.programs import ROOT, Server, environment, free_port, licence, machine, unpacked
 
 HOUR = 3_600_000_000
@@ -78,6 +82,7 @@ def test_a_node_registers_shows_what_it_is_and_gives_its_slot_back(place: Place)
     assert done.returncode == 0, done.stdout + done.stderr
     assert place.registered() == 0
     done = place.node("unbind")
+    assert done.returncode == 1
     assert "20000 DO_NOT_NEED_DEACTIVATE" in done.stdout
     assert "20000 DO_NOT_NEED_DEACTIVATE" in place.node("failures").stdout
 
@@ -164,6 +169,8 @@ def test_nobody_listening_is_no_connection_either(place: Place) -> None:
         (["register", "https://127.0.0.1:1", "--application", "a", "--address", "::1"], "not an IPv4 address"),
         (["register", "https://127.0.0.1:1", "--application", "a", "--ca", "none.pem"], "none.pem"),
         (["register", "https://127.0.0.1:1"], "--application"),
+        (["register", "https://127.0.0.1:1", "--application", ""], "application: found ''"),
+        (["register", "https://127.0.0.1:1", "--application", "a", "--cluster", "\udcff"], "cluster: found"),
         (["run"], "found no such file; register the node first"),
         (["status"], "found no such file"),
     ],
@@ -194,6 +201,44 @@ def test_what_is_no_certificate_is_told(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+
+
+ENDLESS = b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (4 << 20)
+ODD = {
+    "garbage": b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nnonsense",
+    "bad compression": b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nabcd",
+    "endless": ENDLESS,
+    "elsewhere": b"HTTP/1.1 302 Found\r\nlocation: https://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_what_is_no_answer_of_the_protocol_is_silence(what: str, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    asked = Register(number=1, installation="a", address=0x7F000001, application="r")
+
+    async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(ODD[what])
+            await writer.drain()
+            writer.close()
+
+    async def go() -> object:
+        server = await asyncio.start_server(odd, "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        client = Client(f"https://127.0.0.1:{port}", ca=tmp_path / "ca.pem", address=None)
+        try:
+            return await client.ask(asked)
+        finally:
+            await client.close()
+            server.close()
+            await server.wait_closed()
+
+    assert asyncio.run(go()) is None
 
 
 @pytest.mark.parametrize(

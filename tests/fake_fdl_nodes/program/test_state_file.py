@@ -79,7 +79,12 @@ def test_what_is_no_state_file_is_refused(tmp_path: Path, wrong: bytes) -> None:
         ("number", "7"),
         ("number", True),
         ("status", "lost"),
+        ("number", -1),
+        ("number", None),
+        ("strikes", None),
         ("contact_us", 1.5),
+        ("contact_us", None),  # of a node that is interrupted
+        ("failures", [["x", -1]]),
         ("failures", [[1]]),
         ("failures", [[1, 99999]]),
         ("shown", 99999),
@@ -90,6 +95,15 @@ def test_a_damaged_part_is_noticed(tmp_path: Path, key: str, value: Any) -> None
     body = json.loads((tmp_path / "s").read_text())
     body["state"][key] = value
     (tmp_path / "s").write_text(json.dumps(body))
+    with pytest.raises(StateError, match="damaged"):
+        load(tmp_path / "s", AT, "boot")
+
+
+@pytest.mark.parametrize(("key", "value"), [("server", 5), ("ca", 5), ("from", []), ("setup", {"name": "x"})])
+def test_a_damaged_setting_is_noticed(tmp_path: Path, key: str, value: Any) -> None:
+    save(tmp_path / "s", KEPT, AT, "boot")
+    body = json.loads((tmp_path / "s").read_text())
+    (tmp_path / "s").write_text(json.dumps(body | {key: value}))
     with pytest.raises(StateError, match="damaged"):
         load(tmp_path / "s", AT, "boot")
 
