@@ -56,6 +56,8 @@ LEASE_US = 24 * _HOUR_US
 PERIOD_US = 2 * _HOUR_US
 #: A poll from a new address is a move if the last accepted request is this old, else a clone (Q42).
 MOVE_AGE_US = 105 * 60_000_000
+#: So many installations that hold no slot are remembered with their last answers.
+STRANGERS = 4096
 #: One reading drops every slot after a single downtime of more than this (Note 10).
 DOWNTIME_LIMIT_US = 24 * _HOUR_US
 
@@ -91,11 +93,13 @@ class Change(NamedTuple):
 class Reply(NamedTuple):
     """What the server sends back, and the slots that changed on the way.
 
-    The reference server always has an answer; ``None`` is the silence of a wrong one.
+    The reference server always has an answer; ``None`` is the silence of a wrong one. ``forgotten`` are installations
+    of which nothing is kept any more.
     """
 
     answer: Answer | None
     changes: list[Change]
+    forgotten: tuple[str, ...] = ()
 
 
 #: What takes a slot of the licence: an installation, or its cluster where the reading says so.
@@ -299,13 +303,22 @@ class Authority:
         else:
             changes += self._renew(request, source, now)
             answer = self._grant(request)
-        self._remember(request, source, answer)
-        return Reply(answer, changes)
+        return Reply(answer, changes, self._remember(request, source, answer))
 
-    def _remember(self, request: Request, source: int, answer: Answer) -> None:
-        """Keep an answer for a copy of its request. A copy that comes after two newer requests is taken for new."""
-        before = self._answered.get(request.installation, ())
+    def _remember(self, request: Request, source: int, answer: Answer) -> tuple[str, ...]:
+        """Keep an answer for a copy of its request, and return who is forgotten for it.
+
+        A copy that comes after two newer requests is taken for new. Of installations without a slot, which anybody can
+        make up, only the latest `STRANGERS` are remembered.
+        """
+        before = self._answered.pop(request.installation, ())
         self._answered[request.installation] = (AnswerRow(request, source, answer), *before[:1])
+        if len(self._answered) <= len(self._slots) + STRANGERS:
+            return ()
+        # The oldest come first, since each answer puts its installation at the end.
+        oldest = next(each for each in self._answered if each not in self._slots)
+        del self._answered[oldest]
+        return (oldest,)
 
     def holder_address(self, installation: str) -> int | None:
         """Return the address that holds the live slot of ``installation``, ``None`` if it has none."""

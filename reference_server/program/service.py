@@ -108,7 +108,7 @@ class Service:
             return self.refuse(error.code, error.reason)
         reply = self.authority.handle(request, _address(source), now)
         gone = [change.installation for change in reply.changes if change.installation != request.installation]
-        self.store.save(self.authority, [request.installation, *gone])
+        self.store.save(self.authority, [request.installation, *gone, *reply.forgotten])
         answer = reply.answer
         assert answer is not None, "the reference server always has an answer"
         for installation in gone:

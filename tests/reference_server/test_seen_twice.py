@@ -110,3 +110,18 @@ def test_it_is_no_contact_after_a_crash_either() -> None:
     bench.restart(1, 2)
     told(bench, REGISTER, 5 * HOUR)
     assert last_counted(bench, 0)
+
+
+def test_of_those_without_a_slot_only_the_latest_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Two at a time. The holder is remembered however long it is silent.
+    monkeypatch.setattr("reference_server.authority.STRANGERS", 2)
+    bench = Bench(capacity=1)
+    bench.ask(Register, "holder", 0)
+    for k in range(5):
+        bench.ask(Register, f"stranger {k}", k)
+    remembered = [who for who in ("holder", *(f"stranger {k}" for k in range(5))) if bench.authority.answer_rows(who)]
+    assert remembered == ["holder", "stranger 3", "stranger 4"]
+    reply = bench.authority.handle(
+        Register(number=99, installation="another", address=FIRST, application="r"), FIRST, bench.now(9)
+    )
+    assert reply.forgotten == ("stranger 3",)
