@@ -6,6 +6,7 @@ Python that can be pasted. What the law refuses a request with is stated here on
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
@@ -26,6 +27,7 @@ from reference_server.protocol import (
     decode_answer,
     encode_request,
     format_address,
+    is_signed,
 )
 
 __all__ = ["MALFORMED", "Make", "Session", "Validator", "first_reason", "lies_in"]
@@ -91,7 +93,18 @@ class Session:
         unread = status == 413 and malformed and len(body) > _LARGEST_BYTES
         self.hold(status == expected or unread, f"the status is {status}, not {expected}")
         self.answered = answered
+        self._hold_form(answer, answered)
         return answer
+
+    def _hold_form(self, answer: Answer, answered: bytes) -> None:
+        """Raise unless an answer is signed and dated as it has to be, or names its code."""
+        if isinstance(answer, Refusal):
+            name, expected = json.loads(answered)["name"], Code.shown_for(answer.code).shown_name
+            self.hold(name == expected, f"the name of the refusal is {name!r}, not {expected!r}")
+            return
+        self.hold(is_signed(answer, self.licence.key), "the signature is not that of the licence's key")
+        off_us = answer.server_time_us - self.now_us
+        self.hold(off_us == 0, f"the date is {off_us} us off the validator's clock")
 
     def ask(self, request: Request, source: int | None = None, *, renumber: bool = True) -> Answer:
         """Return the answer to ``request``, which by default gets a fresh number and comes from where it says."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -200,6 +200,20 @@ def the_first_failing_check_is_the_answer(make: Make, data: st.DataObject) -> No
         session.hold_code(answer, code)
 
 
+@_property("R066", "R116", "R117")
+def names_are_compared_exactly(make: Make, data: st.DataObject) -> None:
+    """An application name or domain that differs from every licensed one, in case or a space, is another one."""
+    names = {"domain": Code.LICENSE_DOMAIN_ERROR, "application": Code.LICENSE_APPNAME_ERROR}
+    licence = replace(data.draw(licences(in_force=True)), domains=("a.example",), applications=("report1", "Report 2"))
+    session = Session(make, licence)
+    right = data.draw(_registers(licence, "a"))
+    for field, code in names.items():
+        name = getattr(right, field)
+        other = data.draw(st.sampled_from([name.upper(), name.swapcase(), f"{name} ", f" {name}", name[:-1]]))
+        session.hold_code(session.ask(replace(right, **{field: other})), code, why=f": {other!r} is not licensed")
+    session.hold_code(session.ask(right), None)
+
+
 @_property("R018", "R108")
 def a_refusal_changes_nothing(make: Make, data: st.DataObject) -> None:
     """A refused request takes no slot and frees none: whoever held one is granted the next poll."""
@@ -247,6 +261,24 @@ def unbinding_twice_is_refused(make: Make, data: st.DataObject) -> None:
     session.hold_count()
     session.hold_code(session.ask(_like(register, Unbind)), Code.DO_NOT_NEED_DEACTIVATE, why=": it gave its slot back")
     session.hold_code(session.ask(data.draw(_registers(licence, "f"))), None, why=": a slot was given back")
+    session.hold_count()
+
+
+@_property("R018", "R020", "R107")
+def a_poll_from_elsewhere_is_a_clone(make: Make, data: st.DataObject) -> None:
+    """Just after a grant a poll from another address is refused and the holder keeps its slot; a register moves it."""
+    first = data.draw(addresses().filter(lambda address: address < LAST_ADDRESS))
+    licence = replace(data.draw(licences(in_force=True)), ranges=((first, first + 1),))
+    session = Session(make, licence)
+    here = replace(data.draw(_registers(licence, "a")), address=first)
+    elsewhere = replace(here, address=first + 1)
+    session.hold_code(session.ask(here), None)
+    # Machines that were cloned from one another count alike, so the clone's first request may have the same number.
+    clone = replace(_like(elsewhere, Poll), number=data.draw(st.sampled_from([1, 2])))
+    session.hold_code(session.ask(clone, renumber=False), 0, why=": it comes from a clone of who holds the slot")
+    session.hold_code(session.ask(_like(here, Poll)), None, why=": it holds the slot, whatever its clone asks")
+    session.hold_code(session.ask(elsewhere), None, why=": a register moves the slot")
+    session.hold_code(session.ask(_like(here, Poll)), 0, why=": the slot has moved away")
     session.hold_count()
 
 
@@ -324,7 +356,7 @@ def a_grant_carries_the_five_items(make: Make, data: st.DataObject) -> None:
     )
     register = data.draw(_registers(licence, "a"))
     for request in (register, _like(register, Poll)):
-        answer = session.ask(request, renumber=False)
+        answer = session.ask(request)
         if not isinstance(answer, Grant):
             session.fail("what fits the licence is not granted")
         for each in fields(expected):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -21,12 +22,14 @@ from reference_server.protocol import (
     Grant,
     Instant,
     Malformed,
+    Poll,
     ProtocolError,
     Refusal,
     Register,
     Release,
     Request,
     Unbind,
+    decode_answer,
     decode_request,
     encode_answer,
     parse_address,
@@ -68,6 +71,12 @@ class Reference:
 
     def encode(self, answer: Answer) -> bytes:
         return encode_answer(answer)
+
+    def signed(self, answer: Answer) -> Answer:
+        """Sign an answer that a subclass has changed."""
+        if isinstance(answer, Refusal):
+            return answer
+        return replace(answer, signature=signature_of(answer, self.licence.key))
 
     def registered(self) -> int:
         return self.authority.live
@@ -194,8 +203,34 @@ class UnbindsAnybody(Reference):
     def answer(self, request: Request | Malformed, source: int) -> Answer:
         answer = super().answer(request, source)
         if isinstance(request, Unbind) and isinstance(answer, Refusal) and answer.code == 20000:
-            release = Release(number=request.number, installation=request.installation, server_time_us=0, signature="")
-            return replace(release, signature=signature_of(release, self.licence.key))
+            now_us = self.now.wall_us
+            return self.signed(
+                Release(number=request.number, installation=request.installation, server_time_us=now_us, signature="")
+            )
+        return answer
+
+
+class KnowsNoClones(Reference):
+    """Grants a poll from wherever it comes."""
+
+    def answer(self, request: Request | Malformed, source: int) -> Answer:
+        answer = super().answer(request, source)
+        if isinstance(request, Poll) and isinstance(answer, Refusal) and answer.code == 0:
+            holder = self.authority.holder_address(request.installation)
+            if holder is not None and holder != source:
+                granted = super().answer(replace(request, address=holder, number=request.number + 1000), holder)
+                return self.signed(replace(granted, number=request.number))
+        return answer
+
+
+class FollowsTheClone(Reference):
+    """Refuses the clone's poll, and lets it have the slot all the same."""
+
+    def answer(self, request: Request | Malformed, source: int) -> Answer:
+        answer = super().answer(request, source)
+        holder = None if isinstance(request, Malformed) else self.authority.holder_address(request.installation)
+        if isinstance(request, Poll) and isinstance(answer, Refusal) and holder not in (None, source):
+            super().answer(Register(**{each.name: getattr(request, each.name) for each in fields(request)}), source)
         return answer
 
 
@@ -244,7 +279,7 @@ class ForgetsWhatItAnswered(Reference):
         if isinstance(request, Malformed):
             return super().answer(request, source)
         self.count += 1
-        return replace(super().answer(replace(request, number=self.count), source), number=request.number)
+        return self.signed(replace(super().answer(replace(request, number=self.count), source), number=request.number))
 
 
 class RemembersTheLatest(Reference):
@@ -257,7 +292,8 @@ class RemembersTheLatest(Reference):
         if isinstance(request, Malformed) or self.latest[0] == (request, source):
             return self.latest[1] if self.latest[0] == (request, source) else super().answer(request, source)
         self.count += 1
-        answer = replace(super().answer(replace(request, number=self.count), source), number=request.number)
+        answered = super().answer(replace(request, number=self.count), source)
+        answer = self.signed(replace(answered, number=request.number))
         self.latest = (request, source), answer
         return answer
 
@@ -269,6 +305,9 @@ class ChangesTheGrant(Reference):
         body = json.loads(super().encode(answer))
         if isinstance(answer, Grant):
             self.change(body)
+            with suppress(ProtocolError):  # What is no grant any more has no signature.
+                changed = self.signed(decode_answer(json.dumps(body).encode()))
+                body = json.loads(encode_answer(changed))
         return json.dumps(body).encode()
 
     def change(self, body: dict[str, Any]) -> None:
@@ -296,23 +335,69 @@ class TellsWhoIsIn(ChangesTheGrant):
         body["capacity"] += self.registered()
 
 
+class CaseBlind(Reference):
+    """Compares application names and domains without their case."""
+
+    def answer(self, request: Request | Malformed, source: int) -> Answer:
+        if not isinstance(request, Malformed):
+            for licensed in self.licence.applications:
+                if licensed.casefold() == request.application.casefold():
+                    request = replace(request, application=licensed)
+            for licensed in self.licence.domains:
+                if request.domain is not None and licensed.casefold() == request.domain.casefold():
+                    request = replace(request, domain=licensed)
+        return super().answer(request, source)
+
+
+class SignsWithAnotherKey(Reference):
+    """Signs with a key of its own."""
+
+    def encode(self, answer: Answer) -> bytes:
+        if isinstance(answer, Grant):
+            answer = replace(answer, signature=signature_of(answer, b"my own"))
+        return super().encode(answer)
+
+
+class MisdatesGrants(Reference):
+    """Dates its grants at the beginning of time."""
+
+    def encode(self, answer: Answer) -> bytes:
+        if isinstance(answer, Grant):
+            dated = replace(answer, server_time_us=0)
+            answer = replace(dated, signature=signature_of(dated, self.licence.key))
+        return super().encode(answer)
+
+
+class MisnamesCodes(Reference):
+    """Names every refusal alike."""
+
+    def encode(self, answer: Answer) -> bytes:
+        return super().encode(answer).replace(b'"name":"LICENSE_IP_ERROR"', b'"name":"REFUSED"')
+
+
 WRONG: list[tuple[str, Make, str]] = [
+    ("addresses_are_compared_as_numbers", MisnamesCodes, "the name of the refusal is 'REFUSED'"),
     ("addresses_are_compared_as_numbers", EndsBeforeTheLast, "30003 LICENSE_IP_ERROR instead of a positive answer"),
     ("address_texts_are_read_strictly", KnowsNoMappedAddress, "10001 PARAM_INPUT_ERROR instead of .*: '.*:[fF]{4}:"),
     ("address_texts_are_read_strictly", CutsZerosOff, "a positive answer instead of a refusal with 10001"),
     ("the_first_failing_check_is_the_answer", SuspensionFirst, "30002 .* instead of a refusal with 30000"),
     ("the_first_failing_check_is_the_answer", LicenceBeforeBody, "30000 .* instead of a refusal with 1000[01]"),
+    ("names_are_compared_exactly", CaseBlind, "a positive answer instead of a refusal with 3000"),
     ("a_refusal_changes_nothing", LeaksASlot, r"live slots after a refusal: \d, not \d"),
     ("a_refusal_changes_nothing", DropsTheRefused, r"live slots after a refusal: \d, not \d"),
     ("registering_twice_costs_one_slot", NeedsAFreeSlot, "30007 .* instead of a positive answer: '.' holds a slot"),
     ("registering_twice_costs_one_slot", CountsRegisters, r"live slots: \d, not \d"),
     ("unbinding_twice_is_refused", UnbindsAnybody, "a positive answer instead of a refusal with 20000"),
+    ("a_poll_from_elsewhere_is_a_clone", KnowsNoClones, "instead of a refusal without a code"),
+    ("a_poll_from_elsewhere_is_a_clone", FollowsTheClone, "it holds the slot, whatever its clone asks"),
     ("the_capacity_is_never_exceeded", OneTooMany, r"live slots: \d, of \d licensed"),
     ("no_body_breaks_it", Crashes, "respond raised UnicodeDecodeError"),
     ("no_body_breaks_it", AnswersWith500, "the status is 500"),
     ("no_body_breaks_it", ParsesLeniently, "instead of a refusal with 10000 JSON_PARSER_ERROR or a refusal with 10001"),
     ("a_copy_gets_the_same_answer", ForgetsWhatItAnswered, "a copy is not answered as the request was"),
     ("a_copy_gets_the_same_answer", RemembersTheLatest, "a copy is not answered as the request was"),
+    ("a_grant_carries_the_five_items", SignsWithAnotherKey, "the signature is not that of the licence's key"),
+    ("a_grant_carries_the_five_items", MisdatesGrants, r"the date is -\d+ us off the validator's clock"),
     ("a_grant_carries_the_five_items", ChangesTheGrant, "'node_count' is not a field"),
     ("a_grant_carries_the_five_items", LeavesAnItemOut, "'access_ports' is missing"),
     ("a_grant_carries_the_five_items", CutsAnItem, "function_points is "),
@@ -322,7 +407,7 @@ WRONG: list[tuple[str, Make, str]] = [
 
 def broken(make: Make, *names: str) -> str:
     with pytest.raises(AssertionError) as caught:
-        check_validator(make, only=names)
+        check_validator(make, max_examples=300, only=names)
     return str(caught.value)
 
 
@@ -373,10 +458,10 @@ def test_the_example_is_small() -> None:
 @pytest.mark.usefixtures("unshrunk")
 def test_a_long_body_is_told_in_short() -> None:
     class Chokes(Reference):
-        """Takes no more than 2 KiB."""
+        """Takes no more than 32 KiB."""
 
         def decode(self, body: bytes) -> Request:
-            assert len(body) < 2_048, "too long"
+            assert len(body) < 32_768, "too long"
             return super().decode(body)
 
     message = broken(Chokes, "no_body_breaks_it")
