@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -60,11 +60,22 @@ def face(service: Service, log: Log, on_store_error: OnStoreError, *, body_secon
         headers = {"connection": "close"} if closing else None
         return Response(answered.body, answered.status, headers, media_type="application/json")
 
+    def looked() -> dict[str, Any] | None:
+        """Return the status, ``None`` if what time has taken could not be stored."""
+        try:
+            return service.status()
+        except StoreError as error:
+            log.critical("not stored", error=str(error))
+            on_store_error(error)
+            return None
+
     async def status(_: Request) -> Response:
-        return JSONResponse(service.status())
+        found = looked()
+        return Response(status_code=503) if found is None else JSONResponse(found)
 
     async def numbers(_: Request) -> Response:
-        return Response(metrics(service.status), media_type=CONTENT_TYPE)
+        found = looked()
+        return Response(status_code=503) if found is None else Response(metrics(found), media_type=CONTENT_TYPE)
 
     async def openapi(_: Request) -> Response:
         return JSONResponse(description())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -15,13 +15,13 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class _Collector(Collector):
-    """Makes the metrics of a status, as `Service.status` gives it, at the moment that they are asked for."""
+    """Makes the metrics of a status, as `Service.status` gives it."""
 
-    def __init__(self, status: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, status: dict[str, Any]) -> None:
         self._status = status
 
     def collect(self) -> Iterator[Metric]:
-        status = self._status()
+        status = self._status
         yield GaugeMetricFamily("fdl_registered", "Slots that are taken.", value=status["registered"])
         yield GaugeMetricFamily("fdl_capacity", "Slots that are licensed.", value=status["capacity"])
         yield CounterMetricFamily("fdl_granted", "Requests granted.", value=status["answers"]["positive"])
@@ -39,8 +39,8 @@ class _Collector(Collector):
         yield silent
 
 
-def metrics(status: Callable[[], dict[str, Any]]) -> bytes:
-    """Return the metrics of a server, whose state ``status`` gives."""
+def metrics(status: dict[str, Any]) -> bytes:
+    """Return the metrics of a server with this ``status``."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(status))
     return generate_latest(registry)

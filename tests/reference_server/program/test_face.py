@@ -23,6 +23,7 @@ from reference_server.program.openapi import LARGEST_BODY, REQUESTS, description
 from reference_server.program.store import StoreError
 from reference_server.protocol import Poll, Register
 from tests.programs import request
+from tests.reference_server.bench import DAY
 from tests.reference_server.program.test_service import Bench
 
 
@@ -182,6 +183,15 @@ def test_an_answer_that_cannot_be_stored_is_not_given(served: Face) -> None:
     response = served.post(request(Register, "a"))
     assert (response.status_code, response.content) == (503, b"")
     # The program is told to end: what it holds in memory is ahead of what is stored.
+    assert len(served.failures) == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/status", "/metrics"])
+def test_what_time_has_taken_has_to_be_stored_too(served: Face, path: str) -> None:
+    served.post(request(Register, "a"))
+    served.bench.now_us = DAY + 1
+    served.bench.store._connection.execute("PRAGMA query_only = ON")
+    assert served.send("GET", path).status_code == 503
     assert len(served.failures) == 1
 
 
