@@ -169,7 +169,9 @@ def rules(rule: str | None) -> None:
     click.echo(f"binds      {', '.join(BINDS[each] for each in entry.binds)}")
     if entry.correction:
         click.echo(f"corrected  {entry.correction}")
-    click.echo(f"judged     {entry.test if entry.judged else 'not yet'}")
+    if entry.program:
+        click.echo(f"programs   {entry.program}")
+    click.echo(f"judged     {entry.test if entry.judged else 'not in the simulation'}")
 
 
 @main.command()

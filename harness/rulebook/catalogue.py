@@ -25,13 +25,16 @@ BINDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One entry. ``binds`` has keys of `BINDS`; ``correction`` is what is right where the document errs."""
+    """One entry. ``binds`` has keys of `BINDS`; ``correction`` is what is right where the document errs; ``program`` is
+    what the real programs make of it.
+    """
 
     id: str
     text: str
     place: str
     binds: tuple[str, ...]
     correction: str = ""
+    program: str = ""
 
     @property
     def judged(self) -> bool:
@@ -56,6 +59,7 @@ def catalogue() -> dict[str, Entry]:
             place=entry["place"],
             binds=tuple(entry["binds"]),
             correction=entry.get("correction", ""),
+            program=entry.get("program", ""),
         )
         for rule, entry in data.items()
     }

@@ -113,6 +113,16 @@ def test_all_that_this_world_can_show_is_judged() -> None:
     assert sorted(JUDGES) == expected
 
 
+def test_what_binds_the_programs_says_what_they_do() -> None:
+    # The licence's life: R003, R004, R010 to R016, R038 to R100, R109 to R129. What is neither judged nor a program's
+    # are an operator's duties and the pages of the node (R082, R083, R093, R094) and the method itself.
+    ranges = [(3, 4), (10, 16), (38, 100), (109, 129)]
+    bound = [f"R{number:03}" for first, last in ranges for number in range(first, last + 1)]
+    left = [entry.id for entry in ENTRIES if entry.id in bound and not entry.judged and not entry.program]
+    assert left == ["R082", "R083", "R093", "R094"]
+    assert all(re.fullmatch(r"\S.*\S\.", entry.program) for entry in ENTRIES if entry.program)
+
+
 @pytest.mark.parametrize("entry", [entry for entry in ENTRIES if entry.judged], ids=lambda entry: entry.id)
 def test_a_judge_says_what_puts_the_rule_to_the_test(entry: Entry) -> None:
     assert re.fullmatch(r"\S.*\S\.", entry.test)
