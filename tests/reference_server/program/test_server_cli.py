@@ -47,6 +47,7 @@ class Place:
         patch.setenv("FDL_HARNESS_BIND", "127.0.0.1")
         patch.setenv("FDL_HARNESS_BUNDLE", str(self.bundle))
         patch.setattr("os.geteuid", lambda: 0)
+        patch.setattr(running, "serve", lambda *_: pytest.fail("it runs, and should have refused to"))
 
     def call(self, *arguments: str) -> tuple[int, str, str]:
         """Call the command, and return its exit code, what it printed and what it complained of."""
