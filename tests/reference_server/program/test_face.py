@@ -120,6 +120,17 @@ def test_a_body_of_64_kib_is_read_and_one_byte_more_is_not(served: Face) -> None
     refused(served.post(body + b" " * (LARGEST_BODY - len(body) + 1)), 413, 10000)
 
 
+@pytest.mark.parametrize(("more", "status"), [(0, 200), (1, 413)])
+def test_the_limit_is_the_same_for_a_body_that_comes_in_parts(served: Face, more: int, status: int) -> None:
+    body = request(Register, "a")
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield body
+        yield b" " * (LARGEST_BODY - len(body) + more)
+
+    assert served.post(parts()).status_code == status
+
+
 def test_a_huge_body_is_refused_by_its_announced_length_alone(served: Face) -> None:
     sent = []
 

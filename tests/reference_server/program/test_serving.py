@@ -81,6 +81,8 @@ def closed(connection: ssl.SSLSocket) -> bytes:
     try:
         while part := connection.recv(65536):
             received += part
+    except TimeoutError:
+        pytest.fail("the connection is still open")
     except OSError:
         pass  # Cut off: that is closed, too.
     return received
