@@ -27,6 +27,8 @@ __all__ = ["BODY_SECONDS", "face"]
 
 #: How long a body may take to come, in seconds.
 BODY_SECONDS = 10.0
+#: A body that is too long, but no longer than this, is let pass unread, and the connection goes on.
+_PASSED_OVER = 1 << 20
 OnStoreError: TypeAlias = Callable[[StoreError], None]
 
 
@@ -45,7 +47,8 @@ def face(service: Service, log: Log, on_store_error: OnStoreError, *, body_secon
             if isinstance(answered, bytes):
                 answered = service.respond(answered, source)
             else:
-                closing = answered.status in (408, 413)
+                # The connection goes on, unless its end would be waited for too long.
+                closing = answered.status == 408 or (answered.status == 413 and _declared(request) > _PASSED_OVER)
         except StoreError as error:
             log.critical("not stored", error=str(error))
             on_store_error(error)
@@ -105,10 +108,15 @@ def _not_json(service: Service, request: Request) -> Answered | None:
     return service.refuse(Code.JSON_PARSER_ERROR, f"{found!r:.80} is not application/json", status=415)
 
 
+def _declared(request: Request) -> int:
+    """Return the length that a body is said to have, a very large one if nothing is said of it that makes sense."""
+    declared = request.headers.get("content-length", "")
+    return int(declared) if declared.isdecimal() and len(declared) <= 12 else 1 << 40
+
+
 async def _body_or_refusal(service: Service, request: Request, seconds: float) -> bytes | Answered:
     too_long = f"the body is longer than {LARGEST_BODY} bytes"
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and (len(declared) > 12 or int(declared) > LARGEST_BODY):
+    if "content-length" in request.headers and _declared(request) > LARGEST_BODY:
         return service.refuse(Code.JSON_PARSER_ERROR, too_long, status=413)
     body = bytearray()
     try:

@@ -114,8 +114,18 @@ def test_a_body_that_does_not_come_is_refused(tmp_path: Path) -> None:
 
 def test_a_huge_body_is_refused_before_it_has_come(tmp_path: Path) -> None:
     with served(tmp_path) as made, made.connect() as rude:
-        rude.sendall(f"{HEAD}content-length: {LARGEST_BODY + 1}\r\n\r\n".encode())
+        rude.sendall(f"{HEAD}content-length: {10**9}\r\n\r\n".encode())
         assert closed(rude).startswith(b"HTTP/1.1 413")
+
+
+def test_a_body_that_is_too_long_leaves_the_connection_as_it_is(tmp_path: Path) -> None:
+    with served(tmp_path) as made, made.connect() as one:
+        for size, status in ((LARGEST_BODY + 1, 413), (10 * LARGEST_BODY, 413)):
+            one.sendall(f"{HEAD}content-length: {size}\r\n\r\n".encode() + b"x" * size)
+            assert answered(one) == status
+            body = request(Register, "a")
+            one.sendall(f"{HEAD}content-length: {len(body)}\r\n\r\n".encode() + body)
+            assert answered(one) == 200
 
 
 def test_beyond_the_limit_a_connection_is_closed_and_others_go_on(tmp_path: Path) -> None:
