@@ -177,6 +177,12 @@ def test_plain_http_gets_nowhere(tmp_path: Path) -> None:
             assert b"HTTP" not in plain.recv(65536)
 
 
+def test_asyncio_is_told_that_the_port_is_tcp() -> None:
+    # Or it sends each answer in two parts, of which the second waits for a delayed acknowledgement.
+    with open_port("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
+
+
 # The certificate.
 
 
