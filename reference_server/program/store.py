@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 from reference_server.authority import Authority
@@ -53,12 +54,15 @@ class Store:
         try:
             # One thread at a time uses it; which one that is, is the server's business.
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0 and fresh:
-                self._make()
-            self._check()
+            with ExitStack() as unusable:
+                unusable.callback(self._connection.close)
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = FULL")
+                version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+                if version == 0 and fresh:
+                    self._make()
+                self._check()
+                unusable.pop_all()
         except sqlite3.Error as error:
             raise StoreError(str(error)) from None
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from reference_server.bundle import FOLDER_NAME, IssuedLicence, Receipt, read_licence
+from reference_server.issuer import register as register_module
 from reference_server.issuer.application import Application
 from reference_server.issuer.register import Register, RegisterError
 from reference_server.machine.rif import Rif
@@ -289,6 +290,25 @@ def test_of_two_changes_at_once_none_is_lost(register: Register, tmp_path: Path)
 def test_a_register_is_found_again(register: Register, tmp_path: Path) -> None:
     issue(register, applied(rif_of(tmp_path)))
     assert [each.licence.bundle for each in Register(tmp_path / "issuer.sqlite3").bundles()] == ["C-17-1"]
+
+
+def test_a_register_that_was_cut_off_in_the_making_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = register_module._SCHEMA.split(";")[:2]
+    monkeypatch.setattr(register_module, "_SCHEMA", ";".join([*cut, "this is no SQL"]))
+    with pytest.raises(RegisterError, match="syntax error"):
+        Register(tmp_path / "new")
+    monkeypatch.undo()
+    assert Register(tmp_path / "new").bundles() == []
+
+
+def test_what_a_description_shows_is_told_without_a_contract_too(register: Register, tmp_path: Path) -> None:
+    rif = rif_of(tmp_path)
+    issue(register, applied(rif))
+    unknown = read(mail(rif.to_bytes(), fields={"Company name": "Nobody"}, subject="Nobody Registration"))
+    register.examine(unknown)
+    assert {finding.rule for finding in unknown.findings if finding.refusal} == {"R054", "R015"}
 
 
 def test_what_is_no_register_is_left_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -233,6 +234,15 @@ def test_the_log_has_a_json_object_for_each_request(served: Face, capsys: pytest
         ("request", "grant", "授权"),
         ("request", "JSON_PARSER_ERROR", None),
     ]
+
+
+def test_a_log_that_nobody_can_read_is_no_reason_to_fail(served: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.TextIOBase):
+        def write(self, _: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sys.stderr", Full())
+    assert served.post(request(Register, "a")).status_code == 200
 
 
 # The description.

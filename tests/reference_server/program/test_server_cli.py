@@ -8,6 +8,7 @@ import socket
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,10 @@ def own_certificate(place: Place) -> None:
     (place.bundle / "tls/server.pem").write_text("no certificate")
 
 
+def no_date(place: Place) -> None:
+    use_file(place.bundle, replace(place.licence, expires=date(9999, 12, 31)))
+
+
 REFUSALS: dict[str, tuple[Exit, Callable[[Place], object], str]] = {
     "no bundle": (Exit.NO_BUNDLE, lambda place: (place.bundle / LICENCE_NAME).unlink(), "Found no bundle in"),
     "tampered": (Exit.TAMPERED, tamper, "is not as the issuer made it: its signature does not fit"),
@@ -144,6 +149,7 @@ REFUSALS: dict[str, tuple[Exit, Callable[[Place], object], str]] = {
         lambda place: (place.bundle / LICENCE_NAME).write_bytes(b"{}"),
         "it is not a simulated licence document",
     ),
+    "no date": (Exit.TAMPERED, no_date, "its content is not that of a licence"),
     "another machine": (
         Exit.FOREIGN_MACHINE,
         lambda place: (place.root / "etc/machine-id").write_text("another"),
@@ -218,6 +224,23 @@ def test_the_banner_shows_address_and_port_and_the_program_ends_when_told(place:
     assert f"Server Address: https://127.0.0.1:{server.port}\n" in printed
     assert f"The nodes need this CA certificate: {server.ca}\n" in printed
     assert printed.endswith("The authorization server has stopped.\n")
+
+
+def test_a_server_whose_banner_nobody_can_read_runs_all_the_same(place: Place) -> None:
+    port = free_port()
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.Popen(
+            [*AS_ROOT, place.bundle / "bin/server", "-port", str(port), *ENGLISH],
+            env=environment(place.root),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert process.stderr is not None
+    assert '"event": "started"' in process.stderr.readline()
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 0
 
 
 def test_by_default_it_speaks_chinese(place: Place) -> None:

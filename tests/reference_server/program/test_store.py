@@ -125,3 +125,17 @@ def test_saving_is_all_or_nothing(tmp_path: Path) -> None:
     store._connection.execute("ROLLBACK")
     assert store.load().slots == ()
     store.close()
+
+
+def test_a_first_start_that_was_cut_off_leaves_nothing_half_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The program is killed as it is about to say whose the tables are.
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "_fact", killed)
+    with pytest.raises(KeyboardInterrupt):
+        Store(tmp_path / "s", "B", fresh=True)
+    monkeypatch.undo()
+    Store(tmp_path / "s", "B", fresh=True).close()
