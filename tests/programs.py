@@ -22,7 +22,7 @@ import httpx
 
 from reference_server.bundle import FOLDER_NAME, LICENCE_NAME, IssuedLicence, archive, sealed_licence
 from reference_server.machine.identity import this_machine
-from reference_server.protocol import Answer, Kind, Poll, Register, Unbind, decode_answer, encode_request
+from reference_server.protocol import Answer, Poll, Register, Unbind, decode_answer, encode_request
 from reference_server.sealed import new_key
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -192,6 +192,3 @@ def ask(client: httpx.Client, kind: type[Register | Poll | Unbind], who: str, nu
 def post(client: httpx.Client, body: bytes, content_type: str = "application/json") -> httpx.Response:
     """Post a body and return what comes back."""
     return client.post("/v1/requests", content=body, headers={"content-type": content_type})
-
-
-KINDS = {Kind.REGISTER: Register, Kind.POLL: Poll, Kind.UNBIND: Unbind}

@@ -123,10 +123,6 @@ def damage(place: Place) -> None:
     place.record.state.write_bytes(b"no database" * 500)
 
 
-def not_root(place: Place, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("os.geteuid", lambda: 1000)
-
-
 def no_record(place: Place) -> None:
     (place.root / "var/lib").mkdir(parents=True)
     (place.root / "var/lib/fdl-harness").write_text("in the way")
