@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import click
 
@@ -57,8 +59,11 @@ def run(speaker: Speaker, port: int) -> None:
 
 def _tell(line: str) -> None:
     """Print a line. A server goes on whether anybody can read it or not."""
-    with suppress(OSError):
+    try:
         click.echo(line)
+    except OSError:
+        # What is left in its buffer would fail once more as the program ends, and be its exit code.
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
 
 def _store(here: Here) -> Store:
