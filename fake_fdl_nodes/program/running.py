@@ -10,12 +10,13 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fake_fdl_nodes.node import Changed, Effect, Ended, Ending, Failed, Node, Send
 from fake_fdl_nodes.program.client import Client, NotConnectedError
 from fake_fdl_nodes.program.state_file import Kept, boot_id, now, save
-from reference_server.protocol import Answer, Code, Instant, Request
+from reference_server.protocol import Answer, Code, Instant
 
 __all__ = ["Runner", "described"]
 
@@ -131,27 +132,16 @@ class Runner:
         request = send.request
         assert not isinstance(request, bytes), "a right node sends requests"
         self._number = request.number
-        self._request = asyncio.get_running_loop().create_task(_asked(self._client, request))
+        self._request = asyncio.get_running_loop().create_task(self._client.ask(request))
 
     def _save(self) -> None:
-        kept = Kept(
-            setup=self._kept.setup,
-            server=self._kept.server,
-            ca=self._kept.ca,
-            address=self._kept.address,
-            state=self._node.saved(),
-        )
-        save(self._path, kept, now(), self._boot)
+        save(self._path, replace(self._kept, state=self._node.saved()), now(), self._boot)
 
 
 def described(code: Code) -> str:
     """Return a failure as a line shows it: the code, its name, and the reason."""
     parts = dict.fromkeys(filter(None, (code.label, code.shown_name)))
     return f"{' '.join(parts)}: {code.reason}"
-
-
-async def _asked(client: Client, request: Request) -> Answer | None:
-    return await client.ask(request)
 
 
 def _slept_us() -> int:

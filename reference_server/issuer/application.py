@@ -10,7 +10,7 @@ from __future__ import annotations
 import email
 import email.policy
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from email.message import EmailMessage
@@ -30,7 +30,7 @@ _SUBJECT = "Registration for FineDataLink Official Authorization File"
 _METHOD = "Private cloud authentication"
 _PRODUCT = "FineDataLink"
 #: What the parser of e-mails raises where a hostile one makes no sense.
-_UNREADABLE = (AttributeError, IndexError, KeyError, LookupError, TypeError, ValueError)
+_UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+")
 
 COMPANY, PROJECT, SIGNED = "Company name", "Project name", "Contract signing date"
@@ -124,47 +124,39 @@ def examine(data: bytes, contracts: Sequence[Contract], *, private_only: bool = 
     found = Application()
     message = email.message_from_bytes(data, policy=email.policy.default)
     assert isinstance(message, EmailMessage), "the default policy makes these"
-    parts = list(_parts(message))
-    body = _body(parts)
-    values, twice = _values(body or "")
+    texts, files = _opened(message)
+    values, twice = _values(texts[0] if texts else "")
     for label in twice:
         found.refuse(label, RULES[label], "it twice", "it once, or nobody knows which is meant")
-    if body is None:
+    if not texts:
         found.refuse("body", "R059", "no plain text", "the table of the application as plain text")
     _contract(found, message, values, contracts)
     _heading(found, message, values)
     _basics(found, values)
     _what_may_register(found, values, private_only=private_only)
     _server(found, values)
-    _attachments(found, parts)
+    _attachments(found, files)
     return found
 
 
-def _parts(message: EmailMessage) -> Iterator[tuple[str | None, str, bytes]]:
-    """Yield the parts that hold something, however deep: the name of the file or ``None``, the type, the content."""
+def _opened(message: EmailMessage) -> tuple[list[str], dict[str, list[bytes]]]:
+    """Return the plain texts of an e-mail, and its files by name, however deep they lie."""
+    texts: list[str] = []
+    files: dict[str, list[bytes]] = {}
     for part in message.walk():
+        if part.is_multipart():
+            continue
         try:
-            if not part.is_multipart():
-                content = part.get_payload(decode=True)
-                kind = part.get_content_type()
-                charset = part.get_content_charset("utf-8")
-                name = part.get_filename()
-                data = content if isinstance(content, bytes) else b""
-                yield (
-                    (name or "", kind, data)
-                    if name or part.get_content_disposition() == "attachment"
-                    else (
-                        None,
-                        kind,
-                        data.decode(charset, "replace").encode() if kind == "text/plain" else data,
-                    )
-                )
+            content = part.get_payload(decode=True)
+            data = content if isinstance(content, bytes) else b""
+            name = part.get_filename()
+            if name or part.get_content_disposition() == "attachment":
+                files.setdefault(name or "", []).append(data)
+            elif part.get_content_type() == "text/plain":
+                texts.append(data.decode(part.get_content_charset("utf-8"), "replace"))
         except _UNREADABLE:
-            yield "an attachment that cannot be read", "", b""
-
-
-def _body(parts: Sequence[tuple[str | None, str, bytes]]) -> str | None:
-    return next((data.decode() for name, kind, data in parts if name is None and kind == "text/plain"), None)
+            files.setdefault("an attachment that cannot be read", []).append(b"")
+    return texts, files
 
 
 def _values(body: str) -> tuple[dict[str, str], list[str]]:
@@ -311,12 +303,8 @@ def _server(found: Application, values: dict[str, str]) -> None:
         found.warn(DOMAIN, "R068", "nothing", "one, unless every node can reach the server by its address")
 
 
-def _attachments(found: Application, parts: Sequence[tuple[str | None, str, bytes]]) -> None:
+def _attachments(found: Application, files: Mapping[str, list[bytes]]) -> None:
     """MachineInfo.rif (R003, R073), and receipt.fr where a server is replaced (R127)."""
-    files: dict[str, list[bytes]] = {}
-    for name, _, data in parts:
-        if name is not None:
-            files.setdefault(name, []).append(data)
     rifs = files.get(RIF_NAME, [])
     if len(rifs) != 1:
         found.refuse("attachment", "R073", f"{len(rifs) or 'no'} {RIF_NAME}", f"one {RIF_NAME}")

@@ -100,12 +100,13 @@ class Service:
 
         :raises StoreError: if the answer cannot be stored; nothing may be answered then, and the program has to end.
         """
-        self._look_at_licence()
-        now = self.clock()
         try:
             request = decode_request(body)
         except ProtocolError as error:
             return self.refuse(error.code, error.reason)
+        # Only what is a request is worth reading files for.
+        self._look_at_licence()
+        now = self.clock()
         reply = self.authority.handle(request, _address(source), now)
         gone = [change.installation for change in reply.changes if change.installation != request.installation]
         self.store.save(self.authority, [request.installation, *gone, *reply.forgotten])
