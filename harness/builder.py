@@ -24,7 +24,8 @@ from harness.expectations import Value
 from harness.runner import Result, jobs_for, run_one
 from harness.scenario import Scenario, Verb
 from harness.scenario_file import from_mapping
-from harness.world import NodeFactory, ServerFactory
+from harness.wires import ServerFactory
+from harness.world import NodeFactory
 from reference_server.authority import Authority
 from reference_server.readings import reading_named
 

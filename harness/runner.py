@@ -22,7 +22,8 @@ from harness.problems import one_of
 from harness.rulebook import Judgement, Ruling, judge
 from harness.scenario import Scenario
 from harness.trace import Trace
-from harness.world import NodeFactory, ServerFactory, run
+from harness.wires import ServerFactory
+from harness.world import NodeFactory, run
 from reference_server.authority import Authority
 from reference_server.readings import Reading, reading_named
 

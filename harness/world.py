@@ -31,14 +31,14 @@ from harness.network import Way
 from harness.recorder import Recorder
 from harness.scenario import Scenario, Verb
 from harness.trace import NEVER, SERVER_HOST, EdgeKind, Trace
-from reference_server.authority import Authority, Power
+from harness.wires import Memory, ServerFactory, WireFactory
+from reference_server.authority import Authority
 from reference_server.licence import Licence
 from reference_server.protocol import (
     SIMULATED_KEY,
     Answer,
     Grant,
     Instant,
-    Malformed,
     ProtocolError,
     Refusal,
     Request,
@@ -46,9 +46,8 @@ from reference_server.protocol import (
 )
 from reference_server.readings import Reading
 
-__all__ = ["NodeFactory", "ServerFactory", "World", "run"]
+__all__ = ["NodeFactory", "World", "run"]
 
-ServerFactory: TypeAlias = Callable[[Licence, Reading], Authority]
 NodeFactory: TypeAlias = Callable[..., Node]
 
 # The parts of an instant, in order. Those of `Phase` come first, the timers of a node (`Timer`) last.
@@ -71,14 +70,16 @@ def run(
     every_poll: bool = False,
     server: ServerFactory = Authority,
     node: NodeFactory = Node,
+    wire: WireFactory = Memory,
 ) -> Trace:
     """Play ``scenario`` under ``reading`` and return what happened.
 
     :param every_poll: simulate also the polls that can change nothing.
     :param server: makes the authorization server from a licence and a reading.
     :param node: makes a node, called like `Node`.
+    :param wire: makes the way to the server.
     """
-    return World(scenario, reading, every_poll=every_poll, server=server, node=node).run()
+    return World(scenario, reading, every_poll=every_poll, server=server, node=node, wire=wire).run()
 
 
 class World:
@@ -92,6 +93,7 @@ class World:
         every_poll: bool = False,
         server: ServerFactory = Authority,
         node: NodeFactory = Node,
+        wire: WireFactory = Memory,
     ) -> None:
         self._scenario = scenario
         self._plan = plan(scenario)
@@ -114,7 +116,8 @@ class World:
             version=spec.version,
             expires_us=spec.expires_us,
         )
-        self._authority = server(self._licence, reading)
+        self._wire = wire(server, self._licence, reading)
+        self._server_runs = False
         self._server_down: tuple[int, int] | None = None  # (event index, since) of the fault in force
         self._server_suspended = False
         self._licence_suspensions: list[int] = []
@@ -129,11 +132,18 @@ class World:
         self._suspended = bytearray(len(self._nodes))
         self._armed: list[tuple[int, Timer, int] | None] = [None] * len(self._nodes)
         # Skipping is proven for the reference machines alone; anybody else's are asked every time.
-        self._cruises = not every_poll and type(self._authority) is Authority
-        self._cruises = self._cruises and all(type(each) is Node for each in self._nodes)
+        in_memory = self._wire.authority if type(self._wire) is Memory else None
+        provable = type(in_memory) is Authority and all(type(each) is Node for each in self._nodes)
+        self._cruises = provable and not every_poll
 
     def run(self) -> Trace:
         """Play the whole scenario, from 0 to its duration, both included."""
+        try:
+            return self._run()
+        finally:
+            self._wire.close()
+
+    def _run(self) -> Trace:
         # A clock that is stepped at 0 was wrong from the start: nobody has ever seen it right.
         self._start_server(self._plan.server_clock.instant(0), 0)
         for i in range(len(self._nodes)):
@@ -213,7 +223,8 @@ class World:
                 self._server_down = None
                 self._start_server(self._plan.server_clock.instant_before_steps(now), now - down[1])
         elif verb is Verb.SERVER_DESTROY:
-            self._record.slots(self._now, self._authority.destroy())
+            self._server_runs = False
+            self._record.slots(self._now, self._wire.destroy())
             self._server_down = down or (event.index, now)
             self._record.edge(now, SERVER_HOST, EdgeKind.DESTROYED)
         elif down is None:
@@ -221,14 +232,16 @@ class World:
             if verb is Verb.SERVER_SUSPEND:
                 self._server_suspended = True
             else:
-                self._authority.stop(self._plan.server_clock.instant(now))
+                self._server_runs = False
+                self._wire.stop(self._plan.server_clock.instant(now))
             self._record.edge(now, SERVER_HOST, _DOWN_EDGE[verb])
         self._arm_void()
 
     def _start_server(self, now: Instant, downtime_us: int) -> None:
-        self._record.slots(self._now, self._authority.start(now, downtime_us=downtime_us))
-        done = self._authority.power is Power.RUNNING
-        self._record.edge(self._now, SERVER_HOST, EdgeKind.STARTED, done=done)
+        started = self._wire.start(now, downtime_us=downtime_us)
+        self._server_runs = started.runs
+        self._record.slots(self._now, started.changes)
+        self._record.edge(self._now, SERVER_HOST, EdgeKind.STARTED, done=started.runs)
         self._void_at = None
         self._arm_void()
 
@@ -247,7 +260,7 @@ class World:
         suspended = bool(self._licence_suspensions)
         edge = EdgeKind.LICENCE_SUSPENDED if suspended else EdgeKind.LICENCE_RESUMED
         self._record.edge(now, SERVER_HOST, edge)
-        self._authority.use(replace(self._licence, suspended=suspended))
+        self._wire.use(replace(self._licence, suspended=suspended))
 
     def _node_event(self, happening: Happening, i: int, k: int) -> None:
         event, verb, node, now = happening.event, happening.verb, self._nodes[i], self._now
@@ -292,29 +305,28 @@ class World:
 
     def _send(self, i: int, send: Send) -> None:
         node, now = self._nodes[i], self._now
-        request: Request | Malformed
+        reported, form = 0, 0
         try:
             request = decode_request(send.request) if isinstance(send.request, bytes) else send.request
-            reported, form = request.address, 0
+            reported = request.address
         except ProtocolError as error:
-            request = Malformed(code=error.code, reason=error.reason)
-            reported, form = 0, int(error.code)
+            form = int(error.code)
         lost = self._network.loses(i, Way.UP, now)
         place = self._record.sent(now, i, node, send, reported=reported, form=form, lost=lost)
         if not lost:
             arrival_us = now + self._network.latency_us
-            args = (i, node.number, node.address, request, place)
+            args = (i, node.number, node.address, send.request, place)
             self._at(arrival_us, _SERVER_ARRIVAL, (now, i, node.number), self._arrive, args)
 
-    def _arrive(self, i: int, number: int, source: int, request: Request | Malformed, place: int) -> None:
+    def _arrive(self, i: int, number: int, source: int, request: Request | bytes, place: int) -> None:
         if self._server_suspended:
             return
         now = self._now
         self._record.arrived(now, place)
         answer: Answer | None = None
-        if self._authority.power is Power.RUNNING:
+        if self._server_runs:
             self._note_skipped_date()
-            reply = self._authority.handle(request, source, self._plan.server_clock.instant(now))
+            reply = self._wire.ask(request, source, self._plan.server_clock.instant(now))
             self._record.slots(now, reply.changes)
             self._arm_void()
             answer = reply.answer
@@ -387,7 +399,7 @@ class World:
 
     def _arm_void(self) -> None:
         """Look at the slots again when the next one might be void."""
-        due_us = self._authority.next_void_us()
+        due_us = self._wire.next_void_us()
         if due_us is None:
             self._void_at = None
             return
@@ -401,13 +413,15 @@ class World:
         if self._void_at != armed_us:
             return
         self._void_at = None
-        self._record.slots(self._now, self._authority.expire(self._plan.server_clock.boot_us(self._now)))
+        self._record.slots(self._now, self._wire.expire(self._plan.server_clock.boot_us(self._now)))
         self._arm_void()
 
     # Cruising.
 
     def _cruise(self, i: int) -> None:
         """Skip the polls of node ``i`` that can change nothing, after it was granted and is at rest."""
+        assert isinstance(self._wire, Memory), "only over this wire is skipping proven"
+        authority = self._wire.authority
         node, scenario, now = self._nodes[i], self._scenario, self._now
         clock, server_clock = self._clocks[i], self._plan.server_clock
         installation = scenario.nodes[i].installation
@@ -416,10 +430,10 @@ class World:
         assert first_us is not None, "a node that was just granted polls"
         # Whatever has changed since the server granted would be seen by the next poll: do not cruise past it.
         if (
-            self._authority.power is not Power.RUNNING
+            not self._server_runs
             or self._server_suspended
             or self._licence_suspensions
-            or self._authority.holder_address(installation) != node.address
+            or authority.holder_address(installation) != node.address
             or self._network.loses(i, Way.UP, now)
             or self._network.loses(i, Way.DOWN, now)
         ):
@@ -430,7 +444,7 @@ class World:
         if expires_us is not None:
             # Leave the last polls before the licence ends, by the server's date, to be simulated.
             safe_us = expires_us - 3 * PERIOD_US
-            if self._authority.date_us >= safe_us:
+            if authority.date_us >= safe_us:
                 return
             until_us = min(until_us, server_clock.true_us(safe_us - server_clock.offset_us(now)) - 1)
         skipped = stretch(
@@ -444,11 +458,11 @@ class World:
         if skipped is None:
             return
         arrived = server_clock.instant(skipped.last_arrived_us)
-        date_us = max(self._authority.date_us, arrived.wall_us)
+        date_us = max(authority.date_us, arrived.wall_us)
         remaining_us = None if expires_us is None else expires_us - date_us
         self._record.beats(i, node, first_us, skipped)
         node.skip_polls(skipped.polls, skipped.last_sent_boot_us, remaining_us)
-        self._authority.renew_unseen(installation, arrived)
+        authority.renew_unseen(installation, arrived)
         self._skipped = max(self._skipped, (skipped.last_arrived_us, arrived.wall_us))
         self._arm(i)
 
@@ -460,5 +474,7 @@ class World:
         """
         arrived_us, wall_us = self._skipped
         if NEVER < arrived_us <= self._now:
-            self._authority.date_us = max(self._authority.date_us, wall_us)
+            assert isinstance(self._wire, Memory), "nothing is skipped over another wire"
+            authority = self._wire.authority
+            authority.date_us = max(authority.date_us, wall_us)
             self._skipped = (NEVER, 0)

@@ -183,6 +183,12 @@ class Authority:
         """Return the latest requests of ``installation`` with their answers, the newest first."""
         return self._answered.get(installation, ())
 
+    def stored(self) -> Stored:
+        """Return everything that has to be stored. `restore` is the inverse."""
+        slots = [row for each in self._slots if (row := self.slot_row(each)) is not None]
+        answers = [row for rows in self._answered.values() for row in rows]
+        return Stored(self.date_us, tuple(slots), tuple(answers))
+
     def restore(self, stored: Stored) -> None:
         """Take back what was stored, in a program that is new and has not started."""
         assert self.power is Power.OFF, "a running program has its own memory"
