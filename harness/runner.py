@@ -185,7 +185,7 @@ def run_one(job: Job, *, server: ServerFactory = Authority, node: NodeFactory = 
     :param node: makes a node, in place of the reference one.
     """
     scenario, reading = job.scenario, job.reading
-    trace = run(scenario, reading, every_poll=job.every_poll, server=server, node=node)
+    trace = run(scenario, reading, every_poll=job.every_poll, seed=job.seed, server=server, node=node)
     judgements = judge(scenario, reading, trace)
     met = tuple(judge_expectations(scenario, reading, trace))
     return Result(
