@@ -128,11 +128,12 @@ class Network:
                 found = fault.index
         return found
 
-    def fate(self, node: int, way: Way, sent_us: int, *, number: int, port: int) -> Fate:
+    def fate(self, node: int, way: Way, sent_us: int, *, number: int, port: int, from_firewall: bool = False) -> Fate:
         """Return what becomes of a packet that is sent at ``sent_us``.
 
         :param number: the number of the request, also for the packet of its answer.
         :param port: the server's port, to which a request goes and from which an answer comes.
+        :param from_firewall: whether it is a firewall that sends it, which does not stop its own packets.
         """
         if self.cut(node, way, sent_us):
             return _LOST
@@ -147,6 +148,8 @@ class Network:
             if not fault.in_force(sent_us) or fault.port not in (None, port):
                 continue
             what = fault.what
+            if from_firewall and what in (What.DROP, What.REJECT):
+                continue
             drawn_for = (fault.index, node, number, int(way))
             if what is not What.SOURCE and not happens(fault.percent, self._seed, "chance", *drawn_for):
                 continue

@@ -377,7 +377,9 @@ class World:
         """Let an answer, or the news of a failed connection, leave for the node."""
         i, now = trip.i, self._agenda.now
         answer, spoilt = outgoing
-        fate = self._network.fate(i, Way.DOWN, now, number=trip.number, port=self._scenario.server.port)
+        port = self._scenario.server.port
+        refused_by_firewall = trip.origin[2] is None
+        fate = self._network.fate(i, Way.DOWN, now, number=trip.number, port=port, from_firewall=refused_by_firewall)
         # The answer goes to the address that asked; a node that has moved away is not there any more.
         stray = self._origin(i, trip.origin[2]) != trip.origin
         if trip.origin[2] is not None and not self._addressing.plain:
