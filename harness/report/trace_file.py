@@ -9,6 +9,7 @@ from typing import Any
 from harness.report.as_json import code_value
 from harness.runner import Result
 from harness.trace import (
+    COPY_HOST,
     NEVER,
     SERVER_HOST,
     EdgeKind,
@@ -22,6 +23,9 @@ from harness.trace import (
 from reference_server.protocol import Code, Kind, format_address
 
 __all__ = ["trace_lines"]
+
+
+_SERVERS = {SERVER_HOST: "server", COPY_HOST: "copy of the server"}
 
 
 def trace_lines(result: Result) -> Iterator[str]:
@@ -49,7 +53,7 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
         record: dict[str, Any] = {
             "type": "edge",
             "at_us": edge.at_us,
-            "host": "server" if edge.host == SERVER_HOST else trace.nodes[edge.host],
+            "host": _SERVERS[edge.host] if edge.host < 0 else trace.nodes[edge.host],
             "what": EdgeKind(edge.what).name.lower(),
             "done": bool(edge.done),
         }
@@ -58,7 +62,7 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
         elif edge.what == EdgeKind.ROLLED_BACK:
             record["to_us"] = edge.value
         elif edge.what == EdgeKind.CLONED:
-            record["of"] = trace.nodes[edge.value]
+            record["of"] = "server" if edge.host < 0 else trace.nodes[edge.value]
         yield edge.at_us, record
     for e in trace.exchanges:
         record = {
@@ -78,6 +82,8 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
         }
         if e.lost or e.answer_lost:
             record["lost"] = "request" if e.lost else "answer"
+        if e.server:
+            record["server"] = "copy"
         if e.spoilt:
             record["spoilt"] = Spoilt(e.spoilt).name.lower()
         yield e.sent_us, {key: value for key, value in record.items() if value != NEVER}
@@ -111,7 +117,7 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
             "change": SlotChange(slot.change).name.lower(),
             "address": format_address(slot.address),
             "live": slot.live,
-        }
+        } | ({"server": "copy"} if slot.server else {})
         yield slot.at_us, record
     for row in trace.failures:
         record = {
