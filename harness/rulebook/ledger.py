@@ -139,6 +139,7 @@ class _Table:
                 self._copy(what)
             else:
                 self._arrival(*what)
+        self._take_images(self._history.end_us)
         self._void_until(self._history.end_us, including=True)
 
     def _take_images(self, at_us: int) -> None:
