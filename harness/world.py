@@ -506,9 +506,10 @@ class World:
             or self._spoils[i]
         ):
             return
-        changed_us = self._plan.edge_after(i, now - self._network.latency_us - 1)
+        assert node.contact_us is not None, "a node that was just granted has had contact"
+        changed_us = self._plan.edge_after(i, clock.true_us(node.contact_us))
         if changed_us is not None and changed_us <= now:
-            return  # Since the request arrived.
+            return  # Since the request was sent.
         edge_us = self._plan.edge_after(i, now)
         until_us = scenario.duration_us if edge_us is None else min(edge_us - 1, scenario.duration_us)
         expires_us = scenario.licence_at(now).expires_us
