@@ -24,7 +24,9 @@ __all__ = [
     "Expect",
     "LicenceSpec",
     "NetworkSpec",
+    "NodeUse",
     "Scenario",
+    "ServerSpec",
     "Verb",
 ]
 
@@ -83,6 +85,24 @@ class NetworkSpec:
 
     latency_us: int = 5_000
     timeout_us: int = 30_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSpec:
+    """The server program. ``use`` names what makes the one under test, ``place`` is its line and column in the file."""
+
+    use: str | None = None
+    place: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeUse:
+    """What makes the nodes of one ``[[nodes]]`` (``index`` from 0) that are under test: ``use`` names it."""
+
+    index: int
+    nodes: tuple[str, ...]
+    use: str
+    place: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +171,8 @@ class Scenario:
     reading: str | None = None
     licence: LicenceSpec
     network: NetworkSpec = field(default_factory=NetworkSpec)
+    server: ServerSpec = field(default_factory=ServerSpec)
     nodes: tuple[NodeSetup, ...]
+    node_uses: tuple[NodeUse, ...] = ()
     events: tuple[Event, ...] = ()
     expects: tuple[Expect, ...] = ()

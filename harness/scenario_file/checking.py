@@ -24,6 +24,7 @@ from harness.scenario_file.tables import (
     LicenceTable,
     NetworkTable,
     NodesTable,
+    ServerTable,
     Table,
     UnknownEvent,
 )
@@ -68,6 +69,7 @@ _EVENTS: TypeAdapter[Events] = TypeAdapter(Events)
 _TABLES: dict[str | int, type[Table]] = {
     "licence": LicenceTable,
     "network": NetworkTable,
+    "server": ServerTable,
     "nodes": NodesTable,
     "events": UnknownEvent,
     "expect": ExpectTable,

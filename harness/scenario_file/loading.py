@@ -9,11 +9,11 @@ from typing import Any
 
 from harness.faults import timeline_problems
 from harness.problems import Complaint, Loc, Mistake, Problem, ScenarioError
-from harness.scenario import Between, Event, Expect, LicenceSpec, NetworkSpec, Scenario, Verb
+from harness.scenario import Between, Event, Expect, LicenceSpec, NetworkSpec, NodeUse, Scenario, ServerSpec, Verb
 from harness.scenario_file.checking import checked, checked_events
 from harness.scenario_file.document import Document, Given
 from harness.scenario_file.frame import Frame
-from harness.scenario_file.tables import EventTable, ExpectTable, FileTable, LicenceTable
+from harness.scenario_file.tables import EventTable, ExpectTable, FileTable, LicenceTable, ServerTable
 from reference_server.licence import expiry_us
 
 __all__ = ["from_mapping", "load", "loads"]
@@ -96,12 +96,25 @@ def _scenario(tables: FileTable, events: tuple[Event, ...], document: Document |
         reading=tables.reading,
         licence=_licence(tables.licence),
         network=NetworkSpec(latency_us=tables.network.latency, timeout_us=tables.network.timeout),
+        server=_server(tables.server, document),
         nodes=tuple(node for table in tables.nodes for node in table.nodes()),
+        node_uses=tuple(_node_uses(tables, document)),
         events=events,
         expects=tuple(
             _expect(table, index, document.place(("expect", index))[0]) for index, table in enumerate(tables.expect)
         ),
     )
+
+
+def _server(table: ServerTable, document: Document | Given) -> ServerSpec:
+    return ServerSpec(use=table.use, place=(0, 0) if table.use is None else document.place(("server", "use")))
+
+
+def _node_uses(tables: FileTable, document: Document | Given) -> Iterator[NodeUse]:
+    for index, table in enumerate(tables.nodes):
+        if table.use is not None:
+            names = tuple(node.name for node in table.nodes())
+            yield NodeUse(index=index, nodes=names, use=table.use, place=document.place(("nodes", index, "use")))
 
 
 def _licence(table: LicenceTable) -> LicenceSpec:

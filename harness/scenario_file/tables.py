@@ -42,6 +42,7 @@ from harness.scenario_file.keys import (
     Step,
     Text,
     Timeout,
+    Use,
     Zone,
     frame_of,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "LicenceTable",
     "NetworkTable",
     "NodesTable",
+    "ServerTable",
     "Table",
     "UnknownEvent",
     "schema",
@@ -114,6 +116,17 @@ class NetworkTable(Table):
     )
 
 
+class ServerTable(Table):
+    """The server program."""
+
+    model_config = ConfigDict(title="server")
+
+    use: Use | None = Field(
+        None,
+        description="What makes the server under test, as package.module:factory. Left out: the reference server.",
+    )
+
+
 class NodesTable(Table):
     """One node, or with a count a fleet of them."""
 
@@ -137,6 +150,9 @@ class NodesTable(Table):
     domain: HostName | None = Field(None, description="The access domain under which users reach the node.")
     port: Port | None = Field(None, description="The access port under which users reach the node.")
     version: Text = Field("FineDataLink", description="The product and major version that the node reports.")
+    use: Use | None = Field(
+        None, description="What makes the nodes under test, as package.module:factory. Left out: the reference node."
+    )
 
     @classmethod
     def not_together(cls, keys: Mapping[str, object]) -> Iterator[Mistake]:
@@ -413,6 +429,7 @@ class FileTable(Table):
     network: NetworkTable = Field(
         default_factory=NetworkTable, description="The network between the nodes and the server."
     )
+    server: ServerTable = Field(default_factory=ServerTable, description="The server program.")
     nodes: list[NodesTable] = Field(min_length=1, description="The nodes.")
     events: Events = Field([], description="What happens.")
     expect: list[ExpectTable] = Field([], description="What must hold.")
