@@ -38,6 +38,7 @@ __all__ = [
     "Trace",
     "Transition",
     "TransitionReason",
+    "Trouble",
     "Verdict",
 ]
 
@@ -206,6 +207,20 @@ class Edge(NamedTuple):
     done: int
 
 
+class Trouble(NamedTuple):
+    """Something went wrong inside a system under test that is no verdict: it raised, say.
+
+    ``what`` tells it in a line, ``detail`` in full where there is more to tell (a traceback). A ``fatal`` one means
+    that there was nothing to test.
+    """
+
+    at_us: int
+    host: int
+    what: str
+    detail: str = ""
+    fatal: bool = False
+
+
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
 
@@ -249,7 +264,7 @@ class Trace:
     ``nodes`` are the names of the nodes, in file order. ``contents`` holds each distinct pair of (capacity,
     `Details`) that a grant carried, ``signatures`` each signature. ``final_lists`` is, per node, the failure
     list as the node itself showed it at the end: (wall-clock us, code) pairs. ``requests`` counts the requests
-    of each node, simulated or cruised.
+    of each node, simulated or cruised. ``troubles`` are those of a system under test, in order of time.
     """
 
     def __init__(self, nodes: tuple[str, ...]) -> None:
@@ -265,6 +280,7 @@ class Trace:
         self.signatures: list[str] = []
         self.final_lists: list[tuple[tuple[int, int], ...]] = [()] * len(nodes)
         self.requests: list[int] = [0] * len(nodes)
+        self.troubles: list[Trouble] = []
 
     def digest(self) -> str:
         """Return the SHA-256, in hex, over transitions, failure rows, slot changes and counts of requests.
