@@ -30,6 +30,7 @@ from harness.faults import Happening, Phase, plan
 from harness.network import Way
 from harness.recorder import Recorder
 from harness.scenario import Scenario, Verb
+from harness.systems import Ambient, Host, UnderTest
 from harness.trace import NEVER, SERVER_HOST, EdgeKind, Trace
 from harness.wires import Memory, ServerFactory, WireFactory
 from reference_server.authority import Authority
@@ -131,6 +132,9 @@ class World:
         self._down_by: list[int | None] = [None] * len(self._nodes)
         self._suspended = bytearray(len(self._nodes))
         self._armed: list[tuple[int, Timer, int] | None] = [None] * len(self._nodes)
+        #: The hosts of the systems under test, whose code may ask them for the time, by their places in the trace.
+        self._hosts: dict[int, Host] = {}
+        self._under_test = self._bring_to_life()
         # Skipping is proven for the reference machines alone; anybody else's are asked every time.
         in_memory = self._wire.authority if type(self._wire) is Memory else None
         provable = type(in_memory) is Authority and all(type(each) is Node for each in self._nodes)
@@ -139,9 +143,25 @@ class World:
     def run(self) -> Trace:
         """Play the whole scenario, from 0 to its duration, both included."""
         try:
-            return self._run()
+            trace = self._run()
         finally:
             self._wire.close()
+        trace.troubles = sorted(
+            (trouble for each in self._under_test for trouble in each.troubles), key=lambda trouble: trouble.at_us
+        )
+        return trace
+
+    def _bring_to_life(self) -> list[UnderTest]:
+        """Give each system under test its host."""
+        clocks = {SERVER_HOST: self._plan.server_clock, **dict(enumerate(self._clocks))}
+        parts = {SERVER_HOST: self._wire, **dict(enumerate(self._nodes))}
+        under_test = {place: part for place, part in parts.items() if isinstance(part, UnderTest)}
+        if under_test:
+            ambient = Ambient()
+            for place, part in under_test.items():
+                self._hosts[place] = Host(place, clocks[place], lambda: self._now, ambient)
+                part.live_on(self._hosts[place])
+        return list(under_test.values())
 
     def _run(self) -> Trace:
         # A clock that is stepped at 0 was wrong from the start: nobody has ever seen it right.
@@ -218,6 +238,7 @@ class World:
             if verb is Verb.SERVER_RESUME and self._server_suspended:
                 self._server_suspended = False
                 self._server_down = None
+                self._stand_still(SERVER_HOST, asleep=False)
                 self._record.edge(now, SERVER_HOST, EdgeKind.RESUMED)
             elif verb is Verb.SERVER_START and not self._server_suspended:
                 self._server_down = None
@@ -231,6 +252,7 @@ class World:
             self._server_down = (event.index, now)
             if verb is Verb.SERVER_SUSPEND:
                 self._server_suspended = True
+                self._stand_still(SERVER_HOST, asleep=True)
             else:
                 self._server_runs = False
                 self._wire.stop(self._plan.server_clock.instant(now))
@@ -291,6 +313,7 @@ class World:
                 return
             self._down_by[i] = None
             self._suspended[i] = False
+            self._stand_still(i, asleep=False)
             edge(now, i, EdgeKind.RESUMED)
             self._apply(i, node.resume(clock.instant_before_steps(now)))
         elif awake:
@@ -299,7 +322,14 @@ class World:
             edge(now, i, _DOWN_EDGE[verb])
             if verb is Verb.NODE_SUSPEND:
                 self._suspended[i] = True
+                self._stand_still(i, asleep=True)
             self._apply(i, [] if verb is Verb.NODE_SUSPEND else node.stop())
+
+    def _stand_still(self, place: int, *, asleep: bool) -> None:
+        """Let the monotonic clock of a system under test stand still, or go on."""
+        host = self._hosts.get(place)
+        if host is not None:
+            host.suspend() if asleep else host.resume()
 
     # A request on its way up, an answer on its way down.
 
