@@ -209,6 +209,7 @@ if "clock_gettime" in _real:
     _fake["clock_gettime"] = _of_any("clock_gettime", _seconds)
     _fake["clock_gettime_ns"] = _of_any("clock_gettime_ns", _nanoseconds)
 
+_AT_GREENWICH = datetime.timedelta(0)
 _EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - freezegun keeps the time as UTC without a zone
 
 
@@ -237,6 +238,9 @@ class Ambient:
         from freezegun import api
 
         self._frozen: Any = api
+        if not api.tz_offsets:
+            # What was kept of a frozen date, and is asked outside of a call, wants one there.
+            api.tz_offsets.append(_AT_GREENWICH)
         pairs: list[tuple[Any, Any]] = [(api.real_datetime, api.FakeDatetime), (api.real_date, api.FakeDate)]
         pairs += [(_real[name], fake) for name, fake in _fake.items()]
         #: What is exchanged, by its id. A test that freezes the time itself has freezegun's functions there.
@@ -259,20 +263,20 @@ class Ambient:
             finally:
                 _shown = before
             return
-        self._look_for_places()
+        self._look_for_places(self._fakes)
         self._exchange()
         try:
             with _local_time_is_utc():
                 yield
         finally:
             # A module that was imported in the call holds what it found there.
-            self._look_for_places()
+            self._look_for_places(self._reals, found_in_call=True)
             self._put_back()
             _shown = None
 
     def _exchange(self) -> None:
         self._frozen.freeze_factories.append(_wall_date)
-        self._frozen.tz_offsets.append(datetime.timedelta(0))
+        self._frozen.tz_offsets.append(_AT_GREENWICH)
         for namespace, name, outside, fake in self._places:
             if namespace.get(name) is outside:
                 namespace[name] = fake
@@ -289,7 +293,8 @@ class Ambient:
         """Look at every module anew: some have been imported a second time."""
         self._count = -1
 
-    def _look_for_places(self) -> None:
+    def _look_for_places(self, sought: dict[int, Any], *, found_in_call: bool = False) -> None:
+        """Look through new modules for what is ``sought``: values by their ids, with their counterparts."""
         if len(sys.modules) == self._count:
             return
         self._count = len(sys.modules)
@@ -301,10 +306,10 @@ class Ambient:
             if not isinstance(namespace, dict):
                 continue
             for name, value in list(namespace.items()):
-                if (fake := self._fakes.get(id(value))) is not None:
-                    self._places.append(_Place(namespace, name, value, fake))
-                elif (real := self._reals.get(id(value))) is not None:
-                    self._places.append(_Place(namespace, name, real, value))
+                other = sought.get(id(value))
+                if other is not None:
+                    pair = (other, value) if found_in_call else (value, other)
+                    self._places.append(_Place(namespace, name, *pair))
 
 
 @contextmanager

@@ -175,36 +175,30 @@ def _asked(factory: Callable[..., Any], *, needed: bool = False) -> list[str]:
 
 
 class _Modules:
-    """Which modules were imported for systems under test, from their own folders."""
+    """The modules that were imported for systems under test, from their own folders, while they are at hand."""
 
     def __init__(self) -> None:
         self._depth = 0
-        self._ours: dict[str, ModuleType] = {}
         #: Other people's, whatever folder they lie in.
         self._others: dict[str, ModuleType] = {}
 
     def enter(self) -> None:
         self._depth += 1
         if self._depth == 1:
-            self._others = {name: each for name, each in sys.modules.items() if self._ours.get(name) is not each}
+            self._others = dict(sys.modules)
 
     def leave(self, folders: set[str]) -> None:
-        self._note(folders)
         self._depth -= 1
+        if not self._depth:
+            self.forget(folders)
 
     def forget(self, folders: set[str]) -> None:
         """Let them be imported anew."""
-        self._note(folders)
-        for name, module in self._ours.items():
-            if sys.modules.get(name) is module:
-                del sys.modules[name]
-        self._ours.clear()
-
-    def _note(self, folders: set[str]) -> None:
+        tops = {name.partition(".")[0] for name, module in sys.modules.items() if self._others.get(name) is not module}
+        ours = {top for top in tops if top not in _OURS and _lies_in(sys.modules.get(top), folders)}
         for name, module in list(sys.modules.items()):
-            top = name.partition(".")[0]
-            if self._others.get(name) is not module and top not in _OURS and _lies_in(sys.modules.get(top), folders):
-                self._ours[name] = module
+            if name.partition(".")[0] in ours and self._others.get(name) is not module:
+                del sys.modules[name]
 
 
 _modules = _Modules()
