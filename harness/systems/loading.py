@@ -101,7 +101,11 @@ def load(name: str, kind: Kind, folders: Sequence[Path]) -> Callable[..., Any]:
             found = getattr(found, part)
         except AttributeError:
             where = f"no {part!r} in the module {module_name}"
-            names = [each for each, value in getattr(found, "__dict__", {}).items() if callable(value)]
+            names = [
+                each
+                for each, value in getattr(found, "__dict__", {}).items()
+                if callable(value) and getattr(value, "__module__", None) == module_name
+            ]
             hint = did_you_mean(names, part) or _listed(names)
             raise Mistake(f"{shown(name)}, but there is {where}", f"a name that it has{hint}") from None
     _check(found, kind, shown(name))
