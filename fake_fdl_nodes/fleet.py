@@ -19,7 +19,8 @@ class NodeSetup:
 
     ``address`` is its IPv4 address as an integer. ``register_us`` is when its administrator registers it,
     in microseconds of true time since the start, ``None`` for never. ``domain`` and ``port`` are the access
-    domain and port under which users reach it.
+    domain and port under which users reach it. ``by_name`` tells that its Server Address is a name of the DNS, and
+    ``clone_of`` is the node from whose machine its own is copied.
     """
 
     name: str
@@ -30,11 +31,13 @@ class NodeSetup:
     domain: str | None = None
     port: int | None = None
     version: str = "FineDataLink"
+    by_name: bool = False
+    clone_of: str | None = None
 
     @property
     def installation(self) -> str:
         """The installation id, which is what makes two requests the same node (Q42)."""
-        return f"installation-of-{self.name}"
+        return f"installation-of-{self.clone_of or self.name}"
 
 
 def fleet(
@@ -50,6 +53,8 @@ def fleet(
     domain: str | None = None,
     port: int | None = None,
     version: str = "FineDataLink",
+    by_name: bool = False,
+    clone_of: str | None = None,
 ) -> tuple[NodeSetup, ...]:
     """Return the nodes of one fleet, in order.
 
@@ -80,6 +85,8 @@ def fleet(
             domain=domain,
             port=port,
             version=version,
+            by_name=by_name,
+            clone_of=clone_of,
         )
         for k, each in enumerate(names)
     )

@@ -65,9 +65,9 @@ def _readings(_context: click.Context, _parameter: click.Parameter, name: str | 
     help="Run under this reading of the document, or under all of them, and show what depends on it. "
     "Without it each scenario runs under its own.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, help="Kept with the results; nothing is random yet.")
 @click.option("--server", metavar="NAME", help="Test the server that this makes, such as package.module:factory.")
 @click.option("--node", metavar="NAME", help="Test the node that this makes, in place of each node.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="What chance is drawn from: lost packets, delays.")
 @click.option("--every-poll", is_flag=True, help="Simulate also the polls that can change nothing.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the results as JSON.")
 @click.option("--junit", "junit_file", type=click.Path(path_type=Path), help="Write the results as JUnit XML.")

@@ -210,7 +210,7 @@ def run_one(job: Job, *, server: Choice = None, node: Choice = None) -> Result:
     scenario, reading = job.scenario, job.reading
     chosen = choose(scenario, job.server if server is None else server, job.node if node is None else node)
     with chosen.at_hand():
-        trace = run(scenario, reading, every_poll=job.every_poll, node=chosen.node, wire=chosen.wire)
+        trace = run(scenario, reading, every_poll=job.every_poll, seed=job.seed, node=chosen.node, wire=chosen.wire)
     judgements = judge(scenario, reading, trace)
     met = tuple(judge_expectations(scenario, reading, trace))
     return Result(

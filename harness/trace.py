@@ -22,10 +22,12 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from reference_server.protocol import Details
 
 __all__ = [
+    "FAILED",
     "NEVER",
     "SERVER_HOST",
     "Access",
     "Beat",
+    "Copy",
     "Edge",
     "EdgeKind",
     "Exchange",
@@ -33,6 +35,7 @@ __all__ = [
     "Outcome",
     "Slot",
     "SlotChange",
+    "Spoilt",
     "Status",
     "Table",
     "Trace",
@@ -65,6 +68,7 @@ class TransitionReason(IntEnum):
     EXPIRED = 3  #: the node's own reckoning of the expiry
     SILENCE = 4  #: 24 h without contact (or whatever the reading puts in their place)
     UNBOUND = 5
+    COPIED = 6  #: the state of an earlier instant, or of another machine, took the place of its own
 
 
 class Outcome(IntEnum):
@@ -80,9 +84,27 @@ class Outcome(IntEnum):
 class Verdict(IntEnum):
     """What the server made of a request, where it is not the code of a refusal (0 or 10000 and up)."""
 
-    NONE = -3  #: the request never reached a running server
+    BROKEN = -6  #: it reached the machine damaged, so that the connection broke
+    UNTRUSTED = -5  #: it reached the machine, whose certificate the node did not trust
+    REJECTED = -4  #: a firewall on the way refused the connection
+    NONE = -3  #: the request never reached a running server, or one that does not answer
     CONNECTION_REFUSED = -2  #: it reached the machine, whose port refused
     GRANTED = -1
+
+
+#: What is known of a connection that failed: the node hears of it, and no program has seen a request.
+FAILED = (Verdict.BROKEN, Verdict.UNTRUSTED, Verdict.REJECTED, Verdict.CONNECTION_REFUSED)
+
+
+class Spoilt(IntEnum):
+    """What reached a node in place of the answer that was sent."""
+
+    NO = 0  #: the answer itself
+    BROKEN = 1  #: the end of the connection
+    GARBAGE = 2  #: what cannot be read
+    REPLAY = 3  #: an earlier answer to this node
+    FOREIGN = 4  #: the answer, made out to another installation
+    FORGED = 5  #: the answer, with a signature that is not the server's
 
 
 class SlotChange(IntEnum):
@@ -94,6 +116,8 @@ class SlotChange(IntEnum):
     VOID = 3  #: the server's 24 h passed
     DROPPED = 4  #: lost as a whole: a destroy, or a stop where the reading says so
     RESTORED = 5  #: void while the server was down, but not by the wall clock at its start
+    LOST = 6  #: not in the earlier state that was put back
+    FOUND = 7  #: in the earlier state that was put back
 
 
 class EdgeKind(IntEnum):
@@ -110,6 +134,16 @@ class EdgeKind(IntEnum):
     UNBIND_ASKED = 8
     LICENCE_SUSPENDED = 9
     LICENCE_RESUMED = 10
+    REBOOTED = 11
+    HUNG = 12  #: the program runs, and answers nothing
+    ROLLED_BACK = 13  #: the state of the instant ``value`` was put back
+    CLONED = 14  #: the machine is a copy of that of the node at the place ``value``
+    SECOND = 15  #: a second program was started beside the first
+    DRIFTED = 16  #: the hardware identity is another one
+    IDENTITY_RESTORED = 17
+    POINTED = 18  #: the Server Address was changed
+    DISK_FULL = 19
+    DISK_CLEARED = 20
 
 
 class Exchange(NamedTuple):
@@ -130,9 +164,18 @@ class Exchange(NamedTuple):
     content: int  #: of a grant: its place in `Trace.contents`
     signature: int  #: of a grant or release: its place in `Trace.signatures`
     answer_lost: int  #: 1 if the answer (or the refused connection) was lost on the way
+    spoilt: int  #: what reached the node in place of the answer: a `Spoilt`
     delivered_us: int  #: when the answer reached the running node
     ended_us: int  #: when the outcome was known
     outcome: int  #: an `Outcome`
+
+
+class Copy(NamedTuple):
+    """A second arrival of the request at ``place`` among the exchanges, and what the server made of it."""
+
+    place: int
+    arrived_us: int
+    verdict: int
 
 
 class Beat(NamedTuple):
@@ -197,6 +240,7 @@ class Slot(NamedTuple):
 class Edge(NamedTuple):
     """Something happened to a host, or its administrator asked something of it.
 
+    A crash in the course of a request has that exchange's place plus one as its ``value``.
     ``done`` is 0 if it had no effect (a stopped node was asked to register, say).
     """
 
@@ -270,6 +314,7 @@ class Trace:
     def __init__(self, nodes: tuple[str, ...]) -> None:
         self.nodes = nodes
         self.exchanges: Table[Exchange] = Table(Exchange)
+        self.copies: Table[Copy] = Table(Copy)
         self.beats: Table[Beat] = Table(Beat)
         self.transitions: Table[Transition] = Table(Transition)
         self.access: Table[Access] = Table(Access)

@@ -71,7 +71,7 @@ class Power(Enum):
 
 
 class ChangeKind(Enum):
-    """What happened to a slot."""
+    """What happened to a slot. Who puts an earlier state in place of the stored one finds some lost or found."""
 
     TAKEN = "taken"
     MOVED = "moved"
@@ -79,6 +79,8 @@ class ChangeKind(Enum):
     VOID = "void"
     DROPPED = "dropped"
     RESTORED = "restored"
+    LOST = "lost"
+    FOUND = "found"
 
 
 class Change(NamedTuple):
@@ -169,6 +171,11 @@ class Authority:
     def live(self) -> int:
         """The number of live slots, as of the last event."""
         return len(self._units)
+
+    @property
+    def holders(self) -> list[str]:
+        """The installations that hold a live slot, as of the last event."""
+        return [slot.installation for slot in self._slots.values() if not slot.void]
 
     # What is stored.
 

@@ -14,6 +14,7 @@ from harness.trace import (
     EdgeKind,
     Outcome,
     SlotChange,
+    Spoilt,
     Status,
     TransitionReason,
     Verdict,
@@ -52,8 +53,12 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
             "what": EdgeKind(edge.what).name.lower(),
             "done": bool(edge.done),
         }
-        if edge.what == EdgeKind.MOVED:
+        if edge.what in (EdgeKind.MOVED, EdgeKind.POINTED) and edge.value:
             record["address"] = format_address(edge.value)
+        elif edge.what == EdgeKind.ROLLED_BACK:
+            record["to_us"] = edge.value
+        elif edge.what == EdgeKind.CLONED:
+            record["of"] = trace.nodes[edge.value]
         yield edge.at_us, record
     for e in trace.exchanges:
         record = {
@@ -73,7 +78,20 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
         }
         if e.lost or e.answer_lost:
             record["lost"] = "request" if e.lost else "answer"
+        if e.spoilt:
+            record["spoilt"] = Spoilt(e.spoilt).name.lower()
         yield e.sent_us, {key: value for key, value in record.items() if value != NEVER}
+    for copy in trace.copies:
+        again = trace.exchanges[copy.place]
+        verdict = copy.verdict if copy.verdict >= 0 else Verdict(copy.verdict).name.lower()
+        record = {
+            "type": "copy",
+            "arrived_us": copy.arrived_us,
+            "node": trace.nodes[again.node],
+            "number": again.number,
+            "verdict": verdict,
+        }
+        yield copy.arrived_us, record
     for beat in trace.beats:
         record = {
             "type": "beats",

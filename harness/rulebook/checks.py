@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from harness.rulebook.history import History
-from harness.rulebook.ledger import LeaseView, Ledger
+from harness.rulebook.ledger import NEVER_SEEN, LeaseView, Ledger
 from harness.trace import Exchange, Verdict
 from reference_server.protocol import Code, Kind
 
@@ -48,6 +48,7 @@ def _all_due(history: History) -> list[Due]:
 _CODES = {
     "data": Code.JSON_PARSER_ERROR,
     "parameters": Code.PARAM_INPUT_ERROR,
+    "integrity": Code.INCORRECT_LICENSE_FORMAT,
     "expiry": Code.LICENSE_EXPIRED,
     "version": Code.REPORT_VERSION_ERROR,
     "account": Code.ACCOUNT_STATUS_ERROR,
@@ -68,7 +69,11 @@ def _due(history: History, place: int, asked: Exchange, view: LeaseView) -> Due:
         # Nothing else can be read from bytes that are no request.
         failing: tuple[str, ...] = ("data" if asked.form == Code.JSON_PARSER_ERROR else "parameters",)
         return Due(place, asked, view, asked.form, failing)
+    if view.seen != NEVER_SEEN:
+        # What was answered before gets the same answer again, whatever has changed since.
+        return Due(place, asked, view, view.seen, ())
     fails = {
+        "integrity": history.identity_drifted(asked.arrived_us),
         "expiry": licence.expires_us is not None and view.date_us >= licence.expires_us,
         "version": setup.version != licence.version,
         "account": history.licence_suspended(asked.arrived_us),
@@ -83,6 +88,6 @@ def _due(history: History, place: int, asked: Exchange, view: LeaseView) -> Due:
     elif asked.kind == Kind.REGISTER:
         fails["capacity"] = not view.live and not view.unit_live and view.live_units >= licence.capacity
     else:
-        fails = {"address": fails["address"], "bound": not view.live}
+        fails = {"integrity": fails["integrity"], "address": fails["address"], "bound": not view.live}
     failing = tuple(name for name, failed in fails.items() if failed)
     return Due(place, asked, view, _CODES[failing[0]] if failing else Verdict.GRANTED, failing)

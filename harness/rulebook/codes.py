@@ -107,7 +107,7 @@ def each_member_its_reason(history: History, tally: Tally) -> None:
         for _, asked in node.exchanges:
             if asked.outcome != Outcome.NEGATIVE or asked.verdict == Verdict.GRANTED:
                 continue
-            if [row.code for row in node.rows_of(asked.number)] == [Code.shown_for(asked.verdict)]:
+            if [row.code for row in node.rows_of(asked)] == [Code.shown_for(asked.verdict)]:
                 tally.passed()
             else:
                 tally.broken(asked.ended_us, node.name, "the member does not list its own reason")
@@ -134,7 +134,7 @@ def unlisted_is_generic(history: History, tally: Tally) -> None:
         if Code.shown_for(asked.verdict) is not Code.INCORRECT_LICENSE_FORMAT:
             continue
         node = history.nodes[asked.node]
-        rows = node.rows_of(asked.number)
+        rows = node.rows_of(asked)
         if [row.code for row in rows] == [Code.INCORRECT_LICENSE_FORMAT]:
             tally.passed()
         else:
@@ -187,7 +187,7 @@ def no_connection_is_a_slash(history: History, tally: Tally) -> None:
     """Every request without an answer, or to a port that refused: a "/" row, which no answered request ever gets."""
     for asked in history.exchanges:
         node = history.nodes[asked.node]
-        codes = [row.code for row in node.rows_of(asked.number)]
+        codes = [row.code for row in node.rows_of(asked)]
         if asked.outcome == Outcome.UNANSWERED:
             if codes == [Code.NO_CONNECTION]:
                 tally.passed()

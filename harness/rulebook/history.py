@@ -16,10 +16,12 @@ from fake_fdl_nodes.fleet import NodeSetup
 from harness.rulebook.clocks import Clocks
 from harness.scenario import Scenario, Verb
 from harness.trace import (
+    FAILED,
     NEVER,
     SERVER_HOST,
     Access,
     Beat,
+    Copy,
     Edge,
     EdgeKind,
     Exchange,
@@ -33,11 +35,40 @@ from harness.trace import (
 from reference_server.protocol import Kind
 from reference_server.readings import Reading
 
-__all__ = ["Downtime", "History", "NodeView", "Numbered"]
+__all__ = ["FAILED", "Downtime", "History", "NodeView", "Numbered"]
 
 Made = TypeVar("Made")
 
-DOWN = (EdgeKind.STOPPED, EdgeKind.CRASHED)
+DOWN = (EdgeKind.STOPPED, EdgeKind.CRASHED, EdgeKind.REBOOTED)
+FROZEN = (EdgeKind.SUSPENDED, EdgeKind.HUNG)
+#: What changes a node's path or its answers in a way that other rules than those of cuts would have to follow.
+_DISTURBING = frozenset(
+    {
+        Verb.NETWORK_DELAY,
+        Verb.NETWORK_LOSS,
+        Verb.NETWORK_REORDER,
+        Verb.NETWORK_DUPLICATE,
+        Verb.NETWORK_CORRUPT,
+        Verb.FIREWALL_DROP,
+        Verb.FIREWALL_REJECT,
+        Verb.NAT_ADD,
+        Verb.NODE_UPLINK,
+        Verb.NODE_POINT,
+        Verb.NODE_ROLLBACK,
+        Verb.SERVER_MOVE,
+        Verb.SERVER_SLOW,
+        Verb.SERVER_ROLLBACK,
+        Verb.SERVER_CRASH_AT,
+        Verb.DISK_FILL,
+        Verb.FORWARD_ADD,
+        Verb.FORWARD_REMOVE,
+        Verb.DNS_CHANGE,
+        Verb.DNS_STOP,
+        Verb.TLS_USE,
+        Verb.TLS_TRUST,
+        Verb.ANSWER_SPOIL,
+    }
+)
 
 
 class Numbered(NamedTuple):
@@ -119,9 +150,12 @@ class NodeView:
             (int(kinds[EdgeKind(edge.what)]), edge.at_us) for edge in self.edges if edge.done and edge.what in kinds
         )
 
-    def rows_of(self, number: int) -> list[Failure]:
-        """Return the failure rows of request ``number``."""
-        return self._rows_by_number.get(number, [])
+    def rows_of(self, asked: Exchange) -> list[Failure]:
+        """Return the failure rows that the end of the request ``asked`` added.
+
+        The number alone does not tell, since an earlier state that was put back counts on from there.
+        """
+        return [row for row in self._rows_by_number.get(asked.number, ()) if row.at_us == asked.ended_us]
 
     @cached_property
     def _rows_by_number(self) -> dict[int, list[Failure]]:
@@ -160,11 +194,17 @@ class History:
         self._made: dict[Callable[[History], Any], Any] = {}
         self.exchanges: list[Exchange] = list(trace.exchanges)
         self.nodes = [NodeView(i, setup) for i, setup in enumerate(scenario.nodes)]
+        first = {setup.installation: i for i, setup in reversed(list(enumerate(scenario.nodes)))}
+        #: By node, the first one of the same installation, of which its slot is told.
+        self.owner = [first[setup.installation] for setup in scenario.nodes]
+        self.copies: dict[int, list[Copy]] = {}
         self.server_edges: list[Edge] = []
         for place, exchange in enumerate(self.exchanges):
             self.nodes[exchange.node].exchanges.append(Numbered(place, exchange))
         for beat in trace.beats:
             self.nodes[beat.node].beats.append(beat)
+        for copy in trace.copies:
+            self.copies.setdefault(copy.place, []).append(copy)
         for change in trace.transitions:
             self.nodes[change.node].transitions.append(change)
         for row in trace.failures:
@@ -211,6 +251,34 @@ class History:
         return bool(place and self._suspensions[place - 1].what == EdgeKind.LICENCE_SUSPENDED)
 
     @cached_property
+    def _identity(self) -> list[Edge]:
+        kinds = (EdgeKind.DRIFTED, EdgeKind.IDENTITY_RESTORED)
+        return [edge for edge in self.server_edges if edge.what in kinds]
+
+    def identity_drifted(self, true_us: int) -> bool:
+        """Tell whether the server's machine is another one than the licensed at ``true_us``."""
+        place = bisect_right(self._identity, true_us, key=lambda edge: edge.at_us)
+        return bool(place and self._identity[place - 1].what == EdgeKind.DRIFTED)
+
+    @cached_property
+    def crashed_by(self) -> dict[int, Edge]:
+        """The crashes that came in the course of a request, by its place."""
+        return {edge.value - 1: edge for edge in self.server_edges if edge.what == EdgeKind.CRASHED and edge.value > 0}
+
+    def disturbed(self, node: NodeView, first_us: int, last_us: int) -> bool:
+        """Tell whether anything but a cut may have been in force on the way to the server or back in a stretch.
+
+        Whatever is undone before its time counts as in force for as long as it could have been.
+        """
+        return any(
+            event.verb in _DISTURBING
+            and event.at_us <= last_us
+            and (event.until_us is None or event.until_us >= first_us)
+            and (not event.nodes or node.name in event.nodes)
+            for event in self.scenario.events
+        )
+
+    @cached_property
     def _cuts(self) -> dict[tuple[str, str], list[tuple[int, int | None]]]:
         cuts: dict[tuple[str, str], list[tuple[int, int | None]]] = {}
         heal_after: dict[tuple[str, str], int] = {}
@@ -248,7 +316,7 @@ def _downtimes(edges: list[Edge]) -> list[Downtime]:
         kind = EdgeKind(edge.what)
         if not edge.done:
             continue
-        if kind in (*DOWN, EdgeKind.SUSPENDED, EdgeKind.DESTROYED) and since is None:
+        if kind in (*DOWN, *FROZEN, EdgeKind.DESTROYED) and since is None:
             since = edge
         elif kind in (EdgeKind.STARTED, EdgeKind.RESUMED) and since is not None:
             stretches.append(Downtime(since.at_us, edge.at_us, EdgeKind(since.what)))

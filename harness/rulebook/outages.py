@@ -11,12 +11,12 @@ from harness.rulebook.ledger import DAY_US, PERIOD_US, Ledger
 from harness.rulebook.nodelaw import NodeLaws
 from harness.rulebook.verdicts import Tally
 from harness.scenario import SERVER
-from harness.trace import NEVER, Exchange, Outcome, SlotChange, Status, Verdict
+from harness.trace import NEVER, EdgeKind, Exchange, Outcome, SlotChange, Status, TransitionReason, Verdict
 from reference_server.protocol import Code, Kind
 
 __all__: list[str] = []
 
-_GONE = (SlotChange.VOID, SlotChange.FREED, SlotChange.DROPPED)
+_GONE = (SlotChange.VOID, SlotChange.FREED, SlotChange.DROPPED, SlotChange.LOST)
 
 
 def _stops(history: History) -> Iterator[Downtime]:
@@ -28,14 +28,18 @@ def _long_stops(history: History) -> Iterator[tuple[Downtime, int]]:
     """Yield the ended stops that lose every registration, by the reading's limit, with the instant of the return.
 
     A wall clock that was set since the last request that a slot may still live from changes what the start makes of
-    it, so such a stop proves nothing.
+    it, so such a stop proves nothing. Nor does one in which an earlier state was put back.
     """
     limit_us = DAY_US + (PERIOD_US if history.reading.lapse_needs_later_miss else 0)
     for stop in _stops(history):
         if stop.end_us is None or history.clocks.drifts(SERVER):
             continue
         stepped = any(stop.start_us - limit_us <= at_us <= stop.end_us for at_us, _ in history.clocks.steps(SERVER))
-        if stop.end_us - stop.start_us > limit_us and not stepped:
+        put_back = any(
+            edge.what == EdgeKind.ROLLED_BACK and stop.start_us <= edge.at_us <= stop.end_us
+            for edge in history.server_edges
+        )
+        if stop.end_us - stop.start_us > limit_us and not stepped and not put_back:
             yield stop, stop.end_us
 
 
@@ -83,7 +87,7 @@ def the_node_shows_the_outage(history: History, tally: Tally) -> None:
         if stop is None or stop.what not in DOWN or asked.sent_us - stop.start_us >= DAY_US:
             continue
         node = history.nodes[asked.node]
-        if not any(row.code == Code.NO_CONNECTION for row in node.rows_of(asked.number)):
+        if not any(row.code == Code.NO_CONNECTION for row in node.rows_of(asked)):
             tally.broken(asked.ended_us, node.name, "the failed request is not listed")
         elif node.status(asked.ended_us) is Status.REGISTERED:
             tally.broken(asked.ended_us, node.name, "the node still shows that it is registered")
@@ -120,6 +124,8 @@ def _judge_recovery(history: History, tally: Tally, node: NodeView, back_us: int
     if contact_us is None or due_boot_us > contact_us + DAY_US or due_us > history.end_us:
         return
     if not node.awake_throughout(back_us, due_us):
+        return
+    if history.disturbed(node, back_us, due_us + history.scenario.network.timeout_us):
         return
     following = next((each for each in asked if each.it.sent_us >= served_from_us), None)
     if following is None or following.it.sent_us > due_us:
@@ -172,7 +178,9 @@ def running_it_again_is_not_enough(history: History, tally: Tally) -> None:
             back = [
                 change.at_us
                 for change in node.transitions
-                if change.at_us >= back_us and change.after == Status.REGISTERED
+                if change.at_us >= back_us
+                and change.after == Status.REGISTERED
+                and change.reason != TransitionReason.COPIED
             ]
             if back and (register_us is None or back[0] < register_us):
                 tally.broken(back[0], node.name, "registered again after more than 24 h, without a register")

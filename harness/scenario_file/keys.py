@@ -29,6 +29,7 @@ __all__ = [
     "Lasting",
     "NodeName",
     "Nodes",
+    "Percent",
     "Port",
     "Ppm",
     "Ranges",
@@ -42,6 +43,7 @@ __all__ = [
     "Text",
     "Timeout",
     "Use",
+    "WallInstant",
     "Zone",
     "frame_of",
 ]
@@ -137,5 +139,15 @@ Count = Annotated[
 Nodes = Annotated[tuple[str, ...], PlainValidator(_matching_nodes), WithJsonSchema(_PATTERN_SCHEMA)]
 Hosts = Annotated[tuple[str, ...], PlainValidator(_matching_hosts), WithJsonSchema(_PATTERN_SCHEMA)]
 Ppm = Annotated[Fraction, PlainValidator(values.drift), WithJsonSchema({"type": "number", "examples": [-1, 50]})]
+Percent = Annotated[
+    Fraction,
+    PlainValidator(values.percent),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 100}),
+]
+WallInstant = Annotated[
+    int,
+    PlainValidator(values.start),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2027-03-01T00:00:00Z"]}),
+]
 FailureShown = Annotated[int | str, PlainValidator(values.failure), WithJsonSchema(_FAILURES_SCHEMA)]
 Status = Literal["unregistered", "registered", "interrupted", "rejected", "lapsed"]

@@ -9,7 +9,18 @@ from typing import Any
 
 from harness.faults import timeline_problems
 from harness.problems import Complaint, Loc, Mistake, Problem, ScenarioError
-from harness.scenario import Between, Event, Expect, LicenceSpec, NetworkSpec, NodeUse, Scenario, ServerSpec, Verb
+from harness.scenario import (
+    Between,
+    Certificate,
+    Event,
+    Expect,
+    LicenceSpec,
+    NetworkSpec,
+    NodeUse,
+    Scenario,
+    ServerSpec,
+    Verb,
+)
 from harness.scenario_file.checking import checked, checked_events
 from harness.scenario_file.document import Document, Given
 from harness.scenario_file.frame import Frame
@@ -69,7 +80,7 @@ def _read(document: Document | Given) -> Scenario:
     tables = checked(document.data, frame)
     complaints = tables if isinstance(tables, list) else []
     event_tables = checked_events(document.data, frame) if isinstance(tables, list) else tables.events
-    events = () if event_tables is None else _events(event_tables, document)
+    events = () if event_tables is None else _events(event_tables, document, frame)
     complaints = complaints + list(_timeline_complaints(events))
     if isinstance(tables, list) or complaints:
         raise ScenarioError(map(document.problem, complaints))
@@ -106,10 +117,6 @@ def _scenario(tables: FileTable, events: tuple[Event, ...], document: Document |
     )
 
 
-def _server(table: ServerTable, document: Document | Given) -> ServerSpec:
-    return ServerSpec(use=table.use, place=(0, 0) if table.use is None else document.place(("server", "use")))
-
-
 def _node_uses(tables: FileTable, document: Document | Given) -> Iterator[NodeUse]:
     for index, table in enumerate(tables.nodes):
         if table.use is not None:
@@ -130,21 +137,49 @@ def _licence(table: LicenceTable) -> LicenceSpec:
     )
 
 
-def _events(tables: Sequence[EventTable], document: Document | Given) -> tuple[Event, ...]:
-    return tuple(
-        event
-        for index, table in enumerate(tables)
-        for event in _event(table, index, document.place(("events", index))[0])
+def _server(table: ServerTable, document: Document | Given) -> ServerSpec:
+    return ServerSpec(
+        address=table.address,
+        port=table.port,
+        name=table.name,
+        ttl_us=table.ttl,
+        autostart=table.autostart,
+        nohup=table.nohup,
+        use=table.use,
+        place=(0, 0) if table.use is None else document.place(("server", "use")),
     )
 
 
-def _event(table: EventTable, index: int, line: int) -> Iterator[Event]:
+def _events(tables: Sequence[EventTable], document: Document | Given, frame: Frame) -> tuple[Event, ...]:
+    return tuple(
+        event
+        for index, table in enumerate(tables)
+        for event in _event(table, index, document.place(("events", index))[0], frame)
+    )
+
+
+#: What an event's key is called in a `harness.scenario.Event`, if not the same.
+_FIELDS = {"do": "verb", "node": "nodes", "by": "by_us", "jitter": "jitter_us", "to": "to_us"}
+
+
+def _event(table: EventTable, index: int, line: int, frame: Frame) -> Iterator[Event]:
     """Yield the event of one table: one for each host if it is about clocks."""
     keys = dict(table)  # Each verb has keys of its own; those that it has not keep the defaults of `Event`.
     at_us, lasts_us = keys.pop("at"), keys.pop("lasts", None)
-    renamed = {"do": "verb", "node": "nodes", "by": "by_us"}
-    fields = {renamed.get(key, key): value for key, value in keys.items() if key != "host"}
-    fields["verb"] = Verb(keys["do"])
+    fields = {_FIELDS.get(key, key): value for key, value in keys.items() if key != "host"}
+    verb = fields["verb"] = Verb(keys["do"])
+    if verb is Verb.TLS_USE:
+        validity = {f"{end}_us": fields.pop(f"valid_{end}") for end in ("from", "until")}
+        fields["certificate"] = Certificate(ca=fields["ca"], name=fields.pop("name"), **validity)
+    elif verb is Verb.NODE_CLONE:
+        fields["of"] = frame.clones.get(keys["node"])
+        fields["nodes"] = (keys["node"],)
+    elif verb is Verb.NODE_POINT:
+        fields["by_name"] = keys["address"] is None
+    elif verb is Verb.SERVER_LOGOUT:
+        fields["idle"] = frame.nohup
+    elif verb is Verb.SERVER_REBOOT and not frame.autostart:
+        lasts_us = None  # The machine comes back, and nobody starts the program (Q35).
     for host in keys.get("host", (None,)):
         until_us = None if lasts_us is None else at_us + lasts_us
         yield Event(index=index, line=line, at_us=at_us, until_us=until_us, host=host, **fields)

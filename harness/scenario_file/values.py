@@ -39,6 +39,7 @@ __all__ = [
     "lasting",
     "node_name",
     "nodes_matching",
+    "percent",
     "reading",
     "registration",
     "rule",
@@ -254,6 +255,13 @@ def drift(value: object) -> Fraction:
         return Fraction(str(value))
     expected = f"a number above {-_FASTEST_PPM} (a clock that stands still), at most {_FASTEST_PPM}"
     raise Mistake(shown(value), expected)
+
+
+def percent(value: object) -> Fraction:
+    """Return a chance in a hundred, exactly as written."""
+    if type(value) in (int, float) and 0 < value <= 100:  # type: ignore[operator]
+        return Fraction(str(value))
+    raise Mistake(shown(value), "a number above 0, at most 100")
 
 
 # Addresses and names.

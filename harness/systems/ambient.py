@@ -7,7 +7,8 @@ libraries of the harness does not. What is shown stands still during a call, as 
 
 The wall clock comes with freezegun's ``datetime`` and ``date``, which know how to pass for the real ones. The other
 clocks are not freezegun's, whose monotonic clock goes back when the wall clock is set: ``time.monotonic`` shows the
-host's monotonic clock and CLOCK_BOOTTIME its boot-time clock, both since the start of the scenario. Local time is UTC.
+host's monotonic clock and CLOCK_BOOTTIME its boot-time clock, both since the start of the scenario or the last reboot.
+Local time is UTC.
 
 What does not ask Python cannot be shown anything: SQLite's ``now``, the times of files, OpenSSL. `time.sleep` and the
 timeouts of asyncio and of threads go by the real time, and waiting for simulated time to pass would be for ever.
@@ -25,6 +26,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from harness.clock import HostClock
+from harness.trace import EdgeKind
 from reference_server.protocol import Instant
 
 __all__ = ["Ambient", "Host", "Readings"]
@@ -46,7 +48,7 @@ _LINUX_COARSE = {5: 0, 6: 1} if sys.platform == "linux" else {}
 
 
 class Readings(NamedTuple):
-    """What a host's clocks show, in microseconds: its wall clock since the Unix epoch, the others since the start."""
+    """What a host's clocks show, in us: its wall clock since the Unix epoch, the others since it was booted."""
 
     wall_us: int
     monotonic_us: int
@@ -68,20 +70,27 @@ class Host:
         self._clock = clock
         self._true_us = true_us
         self._suspensions: list[tuple[int, int | None]] = []
+        self._booted_us = 0
 
     @property
     def true_us(self) -> int:
         """The true time."""
         return self._true_us()
 
-    def suspend(self) -> None:
-        """Let the monotonic clock stand still from now on."""
-        self._suspensions.append((self.true_us, None))
+    def happened(self, what: EdgeKind) -> None:
+        """Take note of what happens to the host now: a suspended one's monotonic clock stands still.
 
-    def resume(self) -> None:
-        """Let it go on."""
-        start_us, _ = self._suspensions.pop()
-        self._suspensions.append((start_us, self.true_us))
+        At a reboot this clock and the boot-time clock begin anew.
+        """
+        now_us = self.true_us
+        if what is EdgeKind.SUSPENDED:
+            self._suspensions.append((now_us, None))
+        elif what is EdgeKind.REBOOTED:
+            self._suspensions.clear()
+            self._booted_us = now_us
+        elif what is EdgeKind.RESUMED and self._suspensions and self._suspensions[-1][1] is None:
+            start_us, _ = self._suspensions.pop()
+            self._suspensions.append((start_us, now_us))
 
     def readings(self, at: Instant | None = None) -> Readings:
         """Return what the clocks show now, or what they show at ``at``, which is the same tick by another reckoning.
@@ -89,8 +98,9 @@ class Host:
         (A timer is handled as if at its due instant, and a start does not see a step of its own instant.)
         """
         true_us = self.true_us
-        boot_us, wall_us = self._clock.instant(true_us) if at is None else at
+        since_start_us, wall_us = self._clock.instant(true_us) if at is None else at
         asleep_us = self._clock.boot_us(true_us) - self._clock.monotonic_us(true_us, self._suspensions)
+        boot_us = since_start_us - self._clock.boot_us(self._booted_us)
         return Readings(wall_us, boot_us - asleep_us, boot_us)
 
     def seen(self, at: Instant | None = None) -> AbstractContextManager[None]:

@@ -79,10 +79,15 @@ class MachineUnderTest:
         """Return what is stored."""
         return self._do("its image was taken", None, Memory.image, None)
 
-    def put_back(self, image: Stored | None) -> None:
+    def put_back(self, image: Stored | None) -> Sequence[Change]:
         """Let a new program find ``image``."""
-        if image is not None:
-            self._do("an image was put back", None, lambda memory: memory.put_back(image), None)
+        if image is None:
+            return ()
+        return self._do("an image was put back", None, lambda memory: memory.put_back(image), ())
+
+    def second(self, now: Instant) -> bool:
+        """Start a second program."""
+        return self._do("a second one was started", now, lambda memory: memory.second(now), False)
 
     def ask(self, request: Request | bytes, source: int, now: Instant) -> Reply:
         """Call the authority."""

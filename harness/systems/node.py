@@ -10,7 +10,7 @@ from typing import Any
 
 from fake_fdl_nodes.failures import FailureList
 from fake_fdl_nodes.fleet import NodeSetup
-from fake_fdl_nodes.node import Changed, Effect, Ended, Ending, Failed, Send, Status, Timer
+from fake_fdl_nodes.node import Changed, Effect, Ended, Ending, Failed, NodeState, Send, Status, Timer
 from harness.problems import Mistake
 from harness.systems.ambient import Host
 from harness.systems.loading import System
@@ -114,6 +114,42 @@ class NodeUnderTest:
                 self._end(told(error), in_full(error))
                 return []
 
+    # What is on its disk.
+
+    def saved(self) -> NodeState:
+        """Return what it keeps over the end of its program, that of a new node if it cannot be had."""
+        nothing = NodeState(
+            number=0,
+            status=Status.UNREGISTERED,
+            contact_us=None,
+            expires_us=None,
+            capacity=None,
+            strikes=0,
+            failures=self._no_failures.saved(),
+        )
+        if self._node is None:
+            return nothing
+        with self._at.seen():
+            try:
+                state = self._node.saved()
+            except (Exception, SystemExit) as error:
+                self._note(f"its state could not be copied: {told(error)}", in_full(error))
+                return nothing
+        if isinstance(state, NodeState):
+            return state
+        self._note(f"its state could not be copied: found {state!r:.80} from saved(), expected a NodeState")
+        return nothing
+
+    def restore(self, state: NodeState) -> None:
+        """Take back what was kept."""
+        if self._node is None:
+            return
+        with self._at.seen():
+            try:
+                self._node.restore(state)
+            except (Exception, SystemExit) as error:
+                self._note(f"its state could not be put back: {told(error)}", in_full(error))
+
     # What happens to it.
 
     def start(self, now: Instant) -> list[Effect]:
@@ -209,7 +245,9 @@ class NodeUnderTest:
         """End the program, and return what that does."""
         if not self._crashed:
             self._crashed = True
-            what = why if fatal else f"its program ended: {why}"
-            self.troubles.append(Trouble(self._at.true_us, self._at.place, what, detail, fatal))
+            self._note(why if fatal else f"its program ended: {why}", detail, fatal=fatal)
         number, self._open = self._open, None
         return [] if number is None else [Ended(number, Ending.ABANDONED)]
+
+    def _note(self, what: str, detail: str = "", *, fatal: bool = False) -> None:
+        self.troubles.append(Trouble(self._at.true_us, self._at.place, what, detail, fatal))

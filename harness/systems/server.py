@@ -71,6 +71,8 @@ class ServerUnderTest:
     def start(self, now: Instant, *, downtime_us: int) -> Started:
         """Let the factory make the program. One that raises has refused to run."""
         if not self._destroyed:
+            self._hung = 0
+            self._tells_count = True
             self._program = self._made(now)
         return Started(self._program is not None, ())
 
@@ -81,8 +83,6 @@ class ServerUnderTest:
             "now_us": now.wall_us,
             "reading": self._reading,
         }
-        self._hung = 0
-        self._tells_count = True
         with self._at.seen(now):
             try:
                 with limited(self._limit_s):
@@ -156,11 +156,24 @@ class ServerUnderTest:
         shutil.copytree(self._folder, copy, symlinks=True)
         return copy
 
-    def put_back(self, image: Path) -> None:
+    def put_back(self, image: Path) -> Sequence[Change]:
         """Let the folder hold what it held."""
         assert self._program is None, "a running program has its files open"
         shutil.rmtree(self._folder)
         shutil.copytree(image, self._folder, symlinks=True)
+        return ()
+
+    def second(self, now: Instant) -> bool:
+        """Let the factory make a second program with the same folder, which raises `SystemExit` to refuse to run."""
+        troubles = len(self.troubles)
+        second = self._made(now)
+        if second is not None:
+            with self._at.seen(now):
+                self._try("a second program was ended", second.end)
+            return True
+        # Whatever kept it from running, that is what it had to do.
+        del self.troubles[troubles:]
+        return False
 
     # Requests.
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.wires.wire import ServerFactory, Started
-from reference_server.authority import Change, Power, Reply
+from reference_server.authority import Authority, Change, ChangeKind, Power, Reply
 from reference_server.licence import Licence
 from reference_server.protocol import Instant, Malformed, ProtocolError, Request, decode_request
 from reference_server.readings import Reading
 from reference_server.stored import Stored
 
-__all__ = ["Memory"]
+__all__ = ["Memory", "differences"]
+
+
+def differences(before: Authority, after: Authority) -> list[Change]:
+    """Return what an earlier state makes of the slots, as changes: which are lost, and which are there again."""
+    held = {installation: before.holder_address(installation) or 0 for installation in before.holders}
+    found = {installation: after.holder_address(installation) or 0 for installation in after.holders}
+    lost = [Change(ChangeKind.LOST, who, held[who], after.live) for who in held if who not in found]
+    return lost + [Change(ChangeKind.FOUND, who, found[who], after.live) for who in found if who not in held]
 
 
 class Memory:
@@ -49,16 +57,18 @@ class Memory:
         """Return what is stored."""
         return self.authority.stored()
 
-    def put_back(self, image: Stored) -> None:
+    def put_back(self, image: Stored) -> Sequence[Change]:
         """Let a new program find ``image``."""
         before = self.authority
         assert before.power is not Power.RUNNING, "a running program has its own memory"
         self.authority = self._server(before.licence, self._reading)
         self.authority.integrity_lost = before.integrity_lost
         self.authority.restore(image)
-        if before.power is Power.DESTROYED:
-            # The tombstone is not among what a restored folder brings back (R127).
-            self.authority.destroy()
+        return differences(before, self.authority)
+
+    def second(self, now: Instant) -> bool:
+        """The program that runs holds the lock of the machine."""
+        return False
 
     def ask(self, request: Request | bytes, source: int, now: Instant) -> Reply:
         """Call the authority."""

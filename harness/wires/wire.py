@@ -57,8 +57,11 @@ class Wire(Protocol):
     def image(self) -> Any:
         """Return all that is stored on the machine's disk now."""
 
-    def put_back(self, image: Any) -> None:
+    def put_back(self, image: Any) -> Sequence[Change]:
         """Let the disk hold an earlier image. The program must not be running."""
+
+    def second(self, now: Instant) -> bool:
+        """Start a second program on the machine, beside the one that runs, and tell whether it runs (R014)."""
 
     # Requests.
 

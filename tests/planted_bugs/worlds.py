@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from fake_fdl_nodes.fleet import NodeSetup, fleet
-from harness.scenario import Event, LicenceSpec, Scenario, Verb
+from harness.scenario import Certificate, Event, LicenceSpec, Scenario, Verb
 
 HOUR = 3_600_000_000
 MINUTE = 60_000_000
@@ -122,3 +122,14 @@ MOVE_INTO_CUT = scene(
     event(DAY + HOUR, Verb.NETWORK_CUT, "fdl-1"),
 )
 UNBIND_TWICE = scene(event(DAY + HOUR, Verb.NODE_UNBIND, "fdl-1"), event(DAY + 2 * HOUR, Verb.NODE_UNBIND, "fdl-1"))
+
+#: From 25 h to 30 h the machine is another one, and in that time its program is started anew.
+DRIFTED = scene(
+    event(DAY + HOUR, Verb.IDENTITY_DRIFT, lasts_us=5 * HOUR),
+    event(DAY + 4 * HOUR, Verb.SERVER_STOP, lasts_us=MINUTE),
+)
+SECOND = scene(event(DAY, Verb.SERVER_SECOND))
+#: From 25 h on the certificate is that of another authority.
+UNTRUSTED = scene(event(DAY + HOUR, Verb.TLS_USE, certificate=Certificate(ca="another")))
+CLOSED_PORT = scene(event(DAY + HOUR, Verb.FIREWALL_REJECT, "fdl-1", lasts_us=5 * HOUR, port=8081))
+DESTROYED = scene(event(DAY + HOUR, Verb.SERVER_DESTROY), event(DAY + 2 * HOUR, Verb.SERVER_START))

@@ -21,7 +21,7 @@ import pytest
 from harness.clock import HostClock
 from harness.systems import Ambient, Host
 from harness.systems.ambient import Readings
-from harness.trace import SERVER_HOST
+from harness.trace import SERVER_HOST, EdgeKind
 from reference_server.protocol import Instant
 
 #: 2026-03-01T00:00:00Z. The 20 513 days since the epoch: 56 years with 14 leap days (1972 to 2024) are 20 454, and
@@ -234,25 +234,46 @@ def test_drift_moves_all_three() -> None:
 def test_the_monotonic_clock_stands_still_while_the_host_is_suspended() -> None:
     now = [1 * HOUR_US]
     napping = host(HostClock(START_US), now)
-    napping.suspend()
+    napping.happened(EdgeKind.SUSPENDED)
     now[0] = 4 * HOUR_US
     assert napping.readings() == (START_US + 4 * HOUR_US, 1 * HOUR_US, 4 * HOUR_US)
-    napping.resume()
+    napping.happened(EdgeKind.RESUMED)
     now[0] = 6 * HOUR_US
-    napping.suspend()
+    napping.happened(EdgeKind.SUSPENDED)
     now[0] = 7 * HOUR_US
-    napping.resume()
+    napping.happened(EdgeKind.RESUMED)
     now[0] = 8 * HOUR_US
     # Asleep from 1 to 4 and from 6 to 7: four hours of eight.
     assert napping.readings() == (START_US + 8 * HOUR_US, 4 * HOUR_US, 8 * HOUR_US)
 
 
+def test_a_program_that_hangs_does_not_stop_the_clocks() -> None:
+    now = [1 * HOUR_US]
+    hung = host(HostClock(START_US), now)
+    hung.happened(EdgeKind.HUNG)
+    now[0] = 4 * HOUR_US
+    hung.happened(EdgeKind.RESUMED)
+    assert hung.readings() == (START_US + 4 * HOUR_US, 4 * HOUR_US, 4 * HOUR_US)
+
+
+def test_a_reboot_begins_anew_and_the_wall_clock_goes_on() -> None:
+    now = [1 * HOUR_US]
+    # 100 ppm of two hours are 720 ms, of three 1080.
+    rebooted = host(HostClock(START_US, drifts=[(0, Fraction(100))]), now)
+    rebooted.happened(EdgeKind.SUSPENDED)
+    now[0] = 2 * HOUR_US
+    rebooted.happened(EdgeKind.REBOOTED)
+    assert rebooted.readings() == (START_US + 2 * HOUR_US + 720_000, 0, 0)
+    now[0] = 3 * HOUR_US
+    assert rebooted.readings() == (START_US + 3 * HOUR_US + 1_080_000, HOUR_US + 360_000, HOUR_US + 360_000)
+
+
 def test_a_timer_is_handled_as_if_at_its_due_instant() -> None:
     now = [2 * HOUR_US]
     napping = host(HostClock(START_US), now)
-    napping.suspend()
+    napping.happened(EdgeKind.SUSPENDED)
     now[0] = 3 * HOUR_US
-    napping.resume()
+    napping.happened(EdgeKind.RESUMED)
     at = Instant(3 * HOUR_US - 1, START_US + 3 * HOUR_US - 1)
     assert napping.readings(at) == (START_US + 3 * HOUR_US - 1, 2 * HOUR_US - 1, 3 * HOUR_US - 1)
     with napping.seen(at):
