@@ -9,10 +9,10 @@ timeline shows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 from fake_fdl_nodes.fleet import NodeSetup
 
@@ -93,6 +93,7 @@ class Verb(Enum):
     ANSWER_SPOIL = "answer.spoil"
     CLOCK_STEP = "clock.step"
     CLOCK_DRIFT = "clock.drift"
+    LICENCE_CHANGE = "licence.change"
     LICENCE_SUSPEND = "licence.suspend"
     LICENCE_RESUME = "licence.resume"
 
@@ -170,14 +171,15 @@ class NodeUse:
 class Event:
     """One event of the file, in file order (``index`` from 0).
 
-    ``until_us`` is its end where it has a ``lasts``, ``None`` if it lasts until undone or is over at once.
-    ``nodes`` are the names it means, in file order of the nodes; for a cut, the nodes cut off from the
-    server. ``only`` restricts a ``node.*`` verb to the nodes that have that status when it happens.
-    ``address`` is the address that the first node of a move gets, each next one the one above; of a NAT, a forward, an
-    uplink, a record or the server, the address that it is about, ``last_address`` the last one of a pool. ``percent``
-    is a chance. ``by_us`` and ``jitter_us`` are amounts of time. ``kind`` is that of a NAT, ``how`` an answer is
-    spoilt, ``moment`` the part of a request at which the server crashes, ``to_us`` the instant whose state comes back,
-    ``of`` the node that is cloned, ``idle`` tells that the event does nothing in this scenario.
+    ``until_us`` is its end where it has a ``lasts``, ``None`` if it lasts until undone or is over at once. ``nodes``
+    are the names it means, in file order of the nodes; for a cut, the nodes cut off from the server. ``only``
+    restricts a ``node.*`` verb to the nodes that have that status when it happens. ``address`` is the address that the
+    first node of a move gets, each next one the one above; of a NAT, a forward, an uplink, a record or the server, the
+    address that it is about, ``last_address`` the last one of a pool. ``percent`` is a chance. ``by_us`` and
+    ``jitter_us`` are amounts of time. ``kind`` is that of a NAT, ``how`` an answer is spoilt, ``moment`` the part of a
+    request at which the server crashes, ``to_us`` the instant whose state comes back, ``of`` the node that is cloned,
+    ``changes`` are fields of the licence with their new values. ``idle`` tells that the event does nothing in this
+    scenario.
     """
 
     index: int
@@ -206,6 +208,7 @@ class Event:
     moment: str = "stored"
     to_us: int = 0
     of: str | None = None
+    changes: tuple[tuple[str, Any], ...] = ()
     idle: bool = False
 
 
@@ -256,3 +259,10 @@ class Scenario:
     node_uses: tuple[NodeUse, ...] = ()
     events: tuple[Event, ...] = ()
     expects: tuple[Expect, ...] = ()
+
+    def licence_at(self, true_us: int) -> LicenceSpec:
+        """Return what is licensed at ``true_us``: the licence, as its latest new file changes it."""
+        changed = [event for event in self.events if event.verb is Verb.LICENCE_CHANGE and event.at_us <= true_us]
+        if not changed:
+            return self.licence
+        return replace(self.licence, **dict(max(changed, key=lambda event: (event.at_us, event.index)).changes))

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 from harness.agenda import Agenda, Part
 from harness.faults import Happening, Phase, Plan
 from harness.recorder import Recorder
-from harness.scenario import Certificate, Scenario, Verb
+from harness.scenario import Certificate, LicenceSpec, Scenario, Verb
 from harness.trace import NEVER, SERVER_HOST, EdgeKind, Spoilt, Verdict
 from harness.wires import Memory, Wire
 from reference_server.authority import Authority
 from reference_server.licence import Licence
 from reference_server.protocol import Answer, Instant, Refusal, Request
 
-__all__ = ["Outgoing", "ServerHost"]
+__all__ = ["Outgoing", "ServerHost", "licence_of"]
 
 _DOWN_EDGE = {
     Verb.SERVER_STOP: EdgeKind.STOPPED,
@@ -40,6 +40,20 @@ class Outgoing(NamedTuple):
     spoilt: Spoilt = Spoilt.NO
 
 
+def licence_of(spec: LicenceSpec) -> Licence:
+    """Return what the program is given of a scenario's licence."""
+    return Licence(
+        capacity=spec.capacity,
+        ranges=spec.ranges,
+        applications=spec.applications,
+        domains=spec.domains,
+        ports=spec.ports,
+        function_points=spec.function_points,
+        version=spec.version,
+        expires_us=spec.expires_us,
+    )
+
+
 class ServerHost:
     """The machine, its program behind ``wire``, and its clock.
 
@@ -50,7 +64,6 @@ class ServerHost:
         self,
         scenario: Scenario,
         plan: Plan,
-        licence: Licence,
         wire: Wire,
         record: Recorder,
         agenda: Agenda,
@@ -58,7 +71,6 @@ class ServerHost:
     ) -> None:
         self._scenario = scenario
         self.clock = plan.server_clock
-        self._licence = licence
         self._wire = wire
         self._record = record
         self._agenda = agenda
@@ -131,6 +143,8 @@ class ServerHost:
                 self._slow[event.index] = event.by_us
             else:
                 self._slow.pop(event.index, None)
+        elif verb is Verb.LICENCE_CHANGE:
+            self._use_licence()
         elif verb is Verb.TLS_USE:
             self._present(event.index, event.certificate)
         else:
@@ -156,9 +170,14 @@ class ServerHost:
             return  # Lifted before its time was up.
         self._edge(on if in_force else off)
         if in_force is self._licence_suspensions:
-            self._wire.use(replace(self._licence, suspended=bool(in_force)))
+            self._use_licence()
         elif in_force is self._drifts:
             self._wire.drift(bool(in_force))
+
+    def _use_licence(self) -> None:
+        """Put the licence file in place that the issuer has made last."""
+        licence = licence_of(self._scenario.licence_at(self._agenda.now))
+        self._wire.use(replace(licence, suspended=bool(self._licence_suspensions)))
 
     def _present(self, index: int, certificate: Certificate | None) -> None:
         assert certificate is not None, "the event that changes it has one"

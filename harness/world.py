@@ -27,12 +27,11 @@ from harness.faults import Happening, Phase, plan
 from harness.network import Way
 from harness.recorder import Recorder
 from harness.scenario import Scenario, Verb
-from harness.server_host import Outgoing, ServerHost
+from harness.server_host import Outgoing, ServerHost, licence_of
 from harness.systems import Ambient, Host, UnderTest
 from harness.trace import SERVER_HOST, EdgeKind, Spoilt, Trace
 from harness.wires import Memory, ServerFactory, WireFactory
 from reference_server.authority import Authority
-from reference_server.licence import Licence
 from reference_server.protocol import (
     SIMULATED_KEY,
     Answer,
@@ -119,19 +118,8 @@ class World:
         self._record = Recorder(scenario)
         self._agenda = Agenda(scenario.duration_us)
 
-        spec = scenario.licence
-        licence = Licence(
-            capacity=spec.capacity,
-            ranges=spec.ranges,
-            applications=spec.applications,
-            domains=spec.domains,
-            ports=spec.ports,
-            function_points=spec.function_points,
-            version=spec.version,
-            expires_us=spec.expires_us,
-        )
-        self._wire = wire(server, licence, reading)
-        self._server = ServerHost(scenario, self._plan, licence, self._wire, self._record, self._agenda, self._end_held)
+        self._wire = wire(server, licence_of(scenario.licence_at(0)), reading)
+        self._server = ServerHost(scenario, self._plan, self._wire, self._record, self._agenda, self._end_held)
 
         nodes = scenario.nodes
         timeout_us = scenario.network.timeout_us
@@ -511,9 +499,12 @@ class World:
             or self._spoils[i]
         ):
             return
+        changed_us = self._plan.edge_after(i, now - self._network.latency_us - 1)
+        if changed_us is not None and changed_us <= now:
+            return  # Since the request arrived.
         edge_us = self._plan.edge_after(i, now)
         until_us = scenario.duration_us if edge_us is None else min(edge_us - 1, scenario.duration_us)
-        expires_us = scenario.licence.expires_us
+        expires_us = scenario.licence_at(now).expires_us
         if expires_us is not None:
             # Leave the last polls before the licence ends, by the server's date, to be simulated.
             safe_us = expires_us - 3 * PERIOD_US

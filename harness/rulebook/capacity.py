@@ -33,9 +33,9 @@ def never_more_than_licensed(history: History, tally: Tally) -> None:
 
     Nor does a poll get there what a register would not.
     """
-    capacity = history.scenario.licence.capacity
     for each in due(history):
         asked, view = each.exchange, each.view
+        capacity = history.licence(asked.arrived_us).capacity
         if asked.kind == Kind.UNBIND or asked.form or view.live or view.unit_live:
             continue
         if asked.verdict == Verdict.GRANTED and view.live_units >= capacity:

@@ -29,9 +29,9 @@ class Due(NamedTuple):
     failing: tuple[str, ...]
 
 
-def in_ranges(history: History, address: int) -> bool:
-    """Tell whether ``address`` is licensed, ends included."""
-    return any(first <= address <= last for first, last in history.scenario.licence.ranges)
+def in_ranges(history: History, address: int, true_us: int) -> bool:
+    """Tell whether ``address`` is licensed at ``true_us``, ends included."""
+    return any(first <= address <= last for first, last in history.licence(true_us).ranges)
 
 
 def due(history: History) -> list[Due]:
@@ -64,7 +64,7 @@ _CODES = {
 
 
 def _due(history: History, place: int, asked: Exchange, view: LeaseView) -> Due:
-    licence, setup = history.scenario.licence, history.scenario.nodes[asked.node]
+    licence, setup = history.licence(asked.arrived_us), history.scenario.nodes[asked.node]
     if asked.form:
         # Nothing else can be read from bytes that are no request.
         failing: tuple[str, ...] = ("data" if asked.form == Code.JSON_PARSER_ERROR else "parameters",)
@@ -77,7 +77,7 @@ def _due(history: History, place: int, asked: Exchange, view: LeaseView) -> Due:
         "expiry": licence.expires_us is not None and view.date_us >= licence.expires_us,
         "version": setup.version != licence.version,
         "account": history.licence_suspended(asked.arrived_us),
-        "address": asked.source != asked.reported or not in_ranges(history, asked.source),
+        "address": asked.source != asked.reported or not in_ranges(history, asked.source, asked.arrived_us),
         "domain": bool(licence.domains) and setup.domain not in licence.domains,
         "application": bool(licence.applications) and setup.application not in licence.applications,
         "port": bool(licence.ports) and setup.port not in licence.ports,

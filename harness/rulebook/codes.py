@@ -68,9 +68,9 @@ _code("R118", Code.REGISTER_OUT_OF_LIMIT, "to register when every slot is taken,
 @judges("R066")
 def listed_applications_alone(history: History, tally: Tally) -> None:
     """Every request of an application that is not on a list of licensed ones: it is not granted."""
-    applications = history.scenario.licence.applications
     for each in due(history):
         asked = each.exchange
+        applications = history.licence(asked.arrived_us).applications
         setup = history.scenario.nodes[asked.node]
         unlisted = bool(applications) and setup.application not in applications
         if not unlisted or asked.form or asked.kind == Kind.UNBIND:
@@ -84,18 +84,18 @@ def listed_applications_alone(history: History, tally: Tally) -> None:
 @judges("R067")
 def any_application(history: History, tally: Tally) -> None:
     """Every register and poll under a licence that lists no application names: none is refused for its name."""
-    if history.scenario.licence.applications:
-        return
     for each in due(history):
         asked = each.exchange
-        if asked.form or asked.kind == Kind.UNBIND:
+        if asked.form or asked.kind == Kind.UNBIND or history.licence(asked.arrived_us).applications:
             continue
         if asked.verdict == Code.LICENSE_APPNAME_ERROR:
             name = history.nodes[asked.node].name
             tally.broken(asked.arrived_us, name, "refused for its application although any is licensed")
         else:
             tally.passed()
-    tally.passed(sum(history.trace.beats.column("polls")))
+    tally.passed(
+        sum(beat.polls for beat in history.trace.beats if not history.licence(beat.first_sent_us).applications)
+    )
 
 
 @judges("R105")

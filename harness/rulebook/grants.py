@@ -24,14 +24,6 @@ def five_items(history: History, tally: Tally) -> None:
     They are function points, access domain, access port, application name and expiry; the expiry means nothing to the
     node without the server's date, which has to be that of the request's arrival.
     """
-    licence = history.scenario.licence
-    licensed = Details(
-        function_points=licence.function_points,
-        access_domains=licence.domains,
-        access_ports=licence.ports,
-        application_names=licence.applications,
-        expires_us=licence.expires_us,
-    )
     assert len(fields(Details)) == 5
     # What was answered before gets the same answer again, with its date.
     fresh = {place: view for place, view in history.once(Ledger).before.items() if view.seen == NEVER_SEEN}
@@ -39,12 +31,13 @@ def five_items(history: History, tally: Tally) -> None:
         if exchange.verdict != Verdict.GRANTED:
             continue
         name = history.nodes[exchange.node].name
+        licensed = _licensed(history, exchange.arrived_us)
         if exchange.kind == Kind.UNBIND:
             if place in fresh and exchange.server_time_us != fresh[place].date_us:
                 tally.broken(exchange.arrived_us, name, "the date of a release is not the server's")
         elif exchange.content == NEVER:
             tally.broken(exchange.arrived_us, name, "the grant carries no licence data")
-        elif history.trace.contents[exchange.content][1] != licensed:
+        elif place in fresh and history.trace.contents[exchange.content][1] != licensed:
             tally.broken(exchange.arrived_us, name, "the grant differs from what is licensed")
         elif place in fresh and exchange.server_time_us != fresh[place].date_us:
             off_us = exchange.server_time_us - fresh[place].date_us
@@ -52,6 +45,18 @@ def five_items(history: History, tally: Tally) -> None:
         else:
             tally.passed()
     tally.passed(sum(history.trace.beats.column("polls")))
+
+
+def _licensed(history: History, true_us: int) -> Details:
+    """Return the five items as they are licensed at ``true_us``."""
+    licence = history.licence(true_us)
+    return Details(
+        function_points=licence.function_points,
+        access_domains=licence.domains,
+        access_ports=licence.ports,
+        application_names=licence.applications,
+        expires_us=licence.expires_us,
+    )
 
 
 @judges("R006")

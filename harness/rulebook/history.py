@@ -8,13 +8,13 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 from fake_fdl_nodes.fleet import NodeSetup
 from harness.rulebook.clocks import Clocks
-from harness.scenario import Scenario, Verb
+from harness.scenario import LicenceSpec, Scenario, Verb
 from harness.trace import (
     FAILED,
     NEVER,
@@ -239,6 +239,21 @@ class History:
     def server_downtime(self, true_us: int) -> Downtime | None:
         """Return the stretch of the server's absence in which ``true_us`` lies, ``None`` if it runs."""
         return _within(self.server_away, true_us)
+
+    def licence(self, true_us: int) -> LicenceSpec:
+        """Return what is licensed at ``true_us``."""
+        changes = self._licences
+        return changes[bisect_right(changes, true_us, key=lambda change: change[0]) - 1][1]
+
+    @cached_property
+    def _licences(self) -> list[tuple[int, LicenceSpec]]:
+        """From when what is licensed, beginning before the run."""
+        scenario = self.scenario
+        changes = [(-1, scenario.licence)]
+        for event in sorted(scenario.events, key=lambda event: (event.at_us, event.index)):
+            if event.verb is Verb.LICENCE_CHANGE:
+                changes.append((event.at_us, replace(scenario.licence, **dict(event.changes))))
+        return changes
 
     @cached_property
     def _suspensions(self) -> list[Edge]:

@@ -333,7 +333,7 @@ class NodeLaw:
         self._contact_us = beat.first_sent_boot_us + (beat.polls - 1) * PERIOD_US
         self._due_us = self._contact_us + PERIOD_US
         self._strikes = 0
-        expires_us = self._history.scenario.licence.expires_us
+        expires_us = self._history.licence(beat.last_sent_us).expires_us
         if expires_us is not None:
             self._expires_us = self._contact_us + expires_us - self._date_at_end_of(beat)
 

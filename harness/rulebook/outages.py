@@ -143,7 +143,7 @@ def _judge_recovery(history: History, tally: Tally, node: NodeView, back_us: int
     )
     if not clean or poll.outcome in (Outcome.OPEN, Outcome.ABANDONED):
         return
-    expires_us = history.scenario.licence.expires_us
+    expires_us = history.licence(poll.arrived_us).expires_us
     if expires_us is not None and history.once(Ledger).date_at(poll.arrived_us) > expires_us - PERIOD_US:
         return
     if poll.outcome == Outcome.POSITIVE and node.status(poll.ended_us) is Status.REGISTERED:

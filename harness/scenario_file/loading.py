@@ -158,6 +158,17 @@ def _events(tables: Sequence[EventTable], document: Document | Given, frame: Fra
     )
 
 
+def _changes(keys: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of the licence that a new file changes."""
+    for key in ("capacity", "applications", "domains", "ports"):
+        if keys[key] is not None:
+            yield key, tuple(keys[key]) if isinstance(keys[key], list) else keys[key]
+    if keys["addresses"] is not None:
+        yield "ranges", tuple(pair for item in keys["addresses"] for pair in item)
+    if keys["expires"] is not None:
+        yield "expires_us", expiry_us(keys["expires"], keys["zone"] or UTC)
+
+
 #: What an event's key is called in a `harness.scenario.Event`, if not the same.
 _FIELDS = {"do": "verb", "node": "nodes", "by": "by_us", "jitter": "jitter_us", "to": "to_us"}
 
@@ -176,6 +187,8 @@ def _event(table: EventTable, index: int, line: int, frame: Frame) -> Iterator[E
         fields["nodes"] = (keys["node"],)
     elif verb is Verb.NODE_POINT:
         fields["by_name"] = keys["address"] is None
+    elif verb is Verb.LICENCE_CHANGE:
+        fields = {"verb": verb, "changes": tuple(_changes(keys))}
     elif verb is Verb.SERVER_LOGOUT:
         fields["idle"] = frame.nohup
     elif verb is Verb.SERVER_REBOOT and not frame.autostart:

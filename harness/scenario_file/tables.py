@@ -619,6 +619,32 @@ class ClockDrift(EventTable):
     lasts: Lasting | None = _LASTS
 
 
+class LicenceChange(EventTable):
+    """A new authorization file of the same licence. What is left out is as in the table of the licence."""
+
+    model_config = ConfigDict(title="licence change")
+
+    do: Literal["licence.change"] = _DO
+    capacity: Annotated[int, Field(ge=1, le=values.MOST_NODES)] | None = Field(None, description="The new capacity.")
+    addresses: Annotated[list[Ranges], Field(min_length=1)] | None = Field(None, description="The new addresses.")
+    applications: list[Text] | None = Field(None, description="The new application names.")
+    domains: list[HostName] | None = Field(None, description="The new access domains.")
+    ports: list[Port] | None = Field(None, description="The new access ports.")
+    expires: LastDay | None = Field(None, description="The new last licensed day.")
+    zone: Zone | None = Field(
+        None,
+        description="The time zone in which that day ends. Left out: UTC.",
+        json_schema_extra={"default": "UTC"},
+    )
+
+    @classmethod
+    def not_together(cls, keys: Mapping[str, object]) -> Iterator[Mistake]:
+        if not set(keys) - {"at", "do", "zone"}:
+            yield Mistake("nothing that changes", "a key of the licence, such as capacity or expires")
+        elif "zone" in keys and "expires" not in keys:
+            yield Mistake("zone without expires", "the day that ends in that zone", key="zone")
+
+
 class LicenceSuspend(EventTable):
     """The issuer suspends the licence."""
 
@@ -670,6 +696,7 @@ AnyEvent = (
     | AnswerSpoil
     | ClockStep
     | ClockDrift
+    | LicenceChange
     | LicenceSuspend
     | LicenceResume
 )

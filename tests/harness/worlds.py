@@ -142,6 +142,13 @@ def machine_keys(draw: st.DrawFn, verb: Verb, at_us: int) -> dict[str, Any]:
     if verb in (Verb.SERVER_ROLLBACK, Verb.NODE_ROLLBACK):
         back_us = draw(st.sampled_from([0, 1, 5_000, HOUR, 3 * HOUR, 20 * HOUR, 25 * HOUR]))
         return {"to_us": max(0, at_us - back_us)}
+    if verb is Verb.LICENCE_CHANGE:
+        changes: dict[str, Any] = {"capacity": draw(st.integers(1, 4))}
+        if draw(st.booleans()):
+            changes["expires_us"] = START + draw(st.integers(1, 6)) * DAY // 2
+        if draw(st.booleans()):
+            changes["ranges"] = ((FIRST, FIRST),)
+        return {"changes": tuple(changes.items())}
     if verb is Verb.SERVER_LOGOUT:
         return {"idle": draw(st.booleans())}
     return {}
