@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model, field_validator, model_validator
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -192,8 +192,10 @@ class NodesTable(Table):
                 found = f"{node.name} registered at {format_duration(node.register_us)}, after the end"
                 raise Mistake(found, f"registrations within {format_duration(end_us)}", key=key)
         names = frame_of(info).names
-        if self.clone_of is not None and names is not None and self.clone_of not in names:
-            raise Mistake(shown(self.clone_of), one_of(names, self.clone_of), key="clone_of")
+        if self.clone_of is not None and names is not None:
+            originals = [name for name in names if name not in frame_of(info).clones]
+            if self.clone_of not in originals:
+                raise Mistake(shown(self.clone_of), one_of(originals, self.clone_of), key="clone_of")
         return self
 
     def nodes(self) -> tuple[NodeSetup, ...]:
@@ -482,6 +484,15 @@ class Nat(EventTable):
     last_address: Address | None = Field(None, description="The last address of the pool of a carrier.")
     lasts: Lasting | None = _LASTS
 
+    @model_validator(mode="after")
+    def _fits(self) -> Nat:
+        if self.last_address is not None and self.last_address < self.address:
+            raise Mistake("an address before the first one", "the last address of the pool", key="last_address")
+        if self.kind == "one-to-one" and self.address + len(self.node) - 1 > values.HIGHEST_ADDRESS:
+            found = f"{len(self.node)} addresses from there on"
+            raise Mistake(found, "addresses up to 255.255.255.255", key="address")
+        return self
+
     @classmethod
     def not_together(cls, keys: Mapping[str, object]) -> Iterator[Mistake]:
         if "last_address" in keys and keys.get("kind") != "carrier":
@@ -575,6 +586,12 @@ class TlsUse(EventTable):
     valid_from: WallInstant | None = Field(None, description="The first instant at which it is valid.")
     valid_until: WallInstant | None = Field(None, description="The last instant at which it is valid.")
     lasts: Lasting | None = _LASTS
+
+    @model_validator(mode="after")
+    def _in_order(self) -> TlsUse:
+        if self.valid_from is not None and self.valid_until is not None and self.valid_from > self.valid_until:
+            raise Mistake("an end before the beginning", "an instant after valid_from", key="valid_until")
+        return self
 
 
 class TlsTrust(EventTable):
@@ -711,18 +728,19 @@ EVENTS: dict[str, type[EventTable]] = {
 }
 
 
-class UnknownEvent(EventTable):
-    """An event whose verb is wrong: its other keys are checked as far as that goes without it."""
+def _keys_of_all() -> dict[str, Any]:
+    """Return the keys that events take, each with what it may hold if all verbs agree on that."""
+    kinds: dict[str, list[Any]] = {}
+    for table in EVENTS.values():
+        for key, field in table.model_fields.items():
+            if key not in ("at", "do"):
+                # The description is no part of what a value may be, and makes every kind annotated.
+                kinds.setdefault(key, []).append(Annotated[field.annotation, "", *field.metadata])
+    return {key: (kind[0] if all(each == kind[0] for each in kind) else Any, None) for key, kind in kinds.items()}
 
-    do: Any = None
-    node: Nodes | None = None
-    only: Status | None = None
-    address: Address | None = None
-    direction: Direction | None = None
-    host: Hosts | None = None
-    by: Step | None = None
-    ppm: Ppm | None = None
-    lasts: Lasting | None = None
+
+#: An event whose verb is wrong: its other keys are checked as far as that goes without it.
+UnknownEvent: type[EventTable] = create_model("UnknownEvent", __base__=EventTable, do=(Any, None), **_keys_of_all())
 
 
 class ExpectTable(Table):
