@@ -184,6 +184,10 @@ class Recorder:
             node.address,
         )
 
+    def sampled(self, at_us: int, live: int) -> None:
+        """Record how many slots the server says are live, `NEVER` if it cannot be asked."""
+        self.trace.registered.add(at_us, live)
+
     def edge(self, at_us: int, host: int, what: history.EdgeKind, *, value: int = 0, done: bool = True) -> None:
         """Record that something happened to a host or was asked of it."""
         self.trace.edges.add(at_us, host, what, value, int(done))

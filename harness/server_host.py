@@ -111,12 +111,19 @@ class ServerHost:
         lasting = certificate.from_us is None and certificate.until_us is None
         return self._wire.authority if in_order and lasting and isinstance(self._wire, Memory) else None
 
+    def look(self) -> None:
+        """Ask for the number of live slots, where their changes cannot be seen."""
+        if not self._wire.sees_slots:
+            count = self._wire.registered() if self.runs and not self.frozen else None
+            self._record.sampled(self._agenda.now, NEVER if count is None else count)
+
     # Events of the scenario.
 
     def begin(self) -> None:
         """Start the program at the start of the scenario."""
         # A clock that is stepped at 0 was wrong from the start: nobody has ever seen it right.
         self._start(self.clock.instant(0), 0)
+        self.look()
 
     def happen(self, happening: Happening) -> None:
         """Let an event happen that is about the server."""
@@ -150,6 +157,7 @@ class ServerHost:
         else:
             self._toggle(happening)
         self._arm_void()
+        self.look()
 
     def _toggle(self, happening: Happening) -> None:
         """Begin or end a state of the machine or its licence that several events can be in force of."""
@@ -289,6 +297,7 @@ class ServerHost:
         if moment:
             self._crash(place)
         self._arm_void()
+        self.look()
         if moment == "stored":
             return Outgoing(None, Spoilt.BROKEN)
         if isinstance(answer, Refusal) and answer.number == 0:

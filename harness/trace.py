@@ -33,6 +33,7 @@ __all__ = [
     "Exchange",
     "Failure",
     "Outcome",
+    "Sample",
     "Slot",
     "SlotChange",
     "Spoilt",
@@ -251,6 +252,16 @@ class Edge(NamedTuple):
     done: int
 
 
+class Sample(NamedTuple):
+    """The server said at ``at_us`` that ``live`` slots are live, `NEVER` if it could not be asked.
+
+    It is asked after everything that may change them, but for time, and where an expectation wants to know.
+    """
+
+    at_us: int
+    live: int
+
+
 class Trouble(NamedTuple):
     """Something went wrong inside a system under test that is no verdict: it raised, say.
 
@@ -309,6 +320,8 @@ class Trace:
     `Details`) that a grant carried, ``signatures`` each signature. ``final_lists`` is, per node, the failure
     list as the node itself showed it at the end: (wall-clock us, code) pairs. ``requests`` counts the requests
     of each node, simulated or cruised. ``troubles`` are those of a system under test, in order of time.
+    ``sees_slots`` tells whether ``slots`` has each change; where the server cannot be looked into, ``registered`` has
+    what it tells of their number instead.
     """
 
     def __init__(self, nodes: tuple[str, ...]) -> None:
@@ -326,6 +339,8 @@ class Trace:
         self.final_lists: list[tuple[tuple[int, int], ...]] = [()] * len(nodes)
         self.requests: list[int] = [0] * len(nodes)
         self.troubles: list[Trouble] = []
+        self.sees_slots = True
+        self.registered: Table[Sample] = Table(Sample)
 
     def digest(self) -> str:
         """Return the SHA-256, in hex, over transitions, failure rows, slot changes and counts of requests.

@@ -15,7 +15,7 @@ poll, some of it ahead of its time; that is safe because whoever could see the d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
@@ -97,6 +97,14 @@ def run(
     return World(scenario, reading, every_poll=every_poll, seed=seed, server=server, node=node, wire=wire).run()
 
 
+def _looks(scenario: Scenario) -> Iterator[int]:
+    """Yield the instants at which an expectation asks for the number of live slots."""
+    for expect in scenario.expects:
+        if expect.registered is not None:
+            yield from () if expect.at_us is None else (expect.at_us,)
+            yield from () if expect.between is None else (expect.between.first_us, expect.between.last_us)
+
+
 class World:
     """One run of one scenario. See `run` for the parameters."""
 
@@ -159,6 +167,10 @@ class World:
                     self._apply(i, self._nodes[i].start(self._clocks[i].instant(0)))
             for happening in self._plan.happenings:
                 self._agenda.at(happening.at_us, happening.phase, (happening.order,), self._happen, happening)
+            if not self._wire.sees_slots:
+                self._record.trace.sees_slots = False
+                for at_us in _looks(self._scenario):
+                    self._agenda.at(at_us, Part.LOOK, (), self._server.look)
             self._agenda.run()
             trace = self._record.finish(self._nodes)
         finally:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ __all__ = ["DAY_US", "NEVER_SEEN", "PERIOD_US", "ExpectedSlot", "LeaseView", "Le
 _HOUR_US = 60 * 60 * 1_000_000
 DAY_US = 24 * _HOUR_US
 PERIOD_US = 2 * _HOUR_US
+_GONE = (SlotChange.VOID, SlotChange.DROPPED, SlotChange.FREED)
 _NEVER_VOID = 1 << 62
 NEVER_SEEN = -9
 #: So many of the latest requests of an installation are known again.
@@ -102,6 +104,38 @@ class Ledger:
         self._images: dict[int, _Image] = {}
         self._dates = _Dates(history)
         self._replay()
+
+    def holding(self) -> list[tuple[int, int, bool]]:
+        """Return each (instant, node, whether it holds a live slot from then on), in order.
+
+        That is what the server's own grants and the law make of the slots, whatever it does with them.
+        """
+        history = self._history
+        # At one instant a slot is void before the next request takes it.
+        changes = [(each.at_us, 0, each.node, each.change not in _GONE) for each in self.expected]
+        changes += [
+            (asked.arrived_us, 1, history.owner[asked.node], True)
+            for asked in history.exchanges
+            if asked.verdict == Verdict.GRANTED and asked.kind != Kind.UNBIND
+        ]
+        return [(at_us, node, holds) for at_us, _, node, holds in sorted(changes)]
+
+    def live_at(self, instants: Iterable[int]) -> Iterator[int]:
+        """Yield how many slots have to be live after everything at each of ``instants``, which are in order."""
+        changes = self.holding()
+        place = 0
+        holders: dict[int, str] = {}
+        units: Counter[str] = Counter()
+        for true_us in instants:
+            while place < len(changes) and changes[place][0] <= true_us:
+                _, node, holds = changes[place]
+                place += 1
+                if holds and node not in holders:
+                    holders[node] = self._unit(node)
+                    units[holders[node]] += 1
+                elif not holds and node in holders:
+                    units -= Counter([holders.pop(node)])
+            yield len(units)
 
     def date_at(self, true_us: int) -> int:
         """Return the server's date for a request that arrives at ``true_us``, in wall-clock us."""

@@ -35,6 +35,9 @@ def test_every_node_lives_the_same_life(file: Path, shape: type[Server]) -> None
     reference, own = run_one(job), run_one(job, server=shape)
     assert own.troubles == []
     assert lives(own.trace) == lives(reference.trace)
+    # Its slots cannot be seen, and yet every rule that the scenario names is put to the test, by their number.
+    assert own.outcome is reference.outcome
+    assert [each.met for each in own.expectations] == [True] * len(own.expectations)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
