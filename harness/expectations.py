@@ -71,13 +71,18 @@ class Timelines:
             _append(self._access[access.node], access.at_us, bool(access.opened))
         for row in trace.failures:
             _append(self._failure[row.node], row.at_us, failure_value(row.shown))
+        live = [0, 0]
         for slot in trace.slots:
-            _append(self._registered, slot.at_us, slot.live)
+            live[slot.server] = slot.live
+            _append(self._registered, slot.at_us, sum(live))
         if not trace.sees_slots:
-            # What the server tells of them; ``None`` where it tells nothing.
+            # What the servers tell of them; ``None`` where one tells nothing.
             self._registered = Timeline(None, [], [])
+            told: list[int | None] = [None, 0]
             for sample in trace.registered:
-                _append(self._registered, sample.at_us, None if sample.live == NEVER else sample.live)
+                told[sample.server] = None if sample.live == NEVER else sample.live
+                known = [each for each in told if each is not None]
+                _append(self._registered, sample.at_us, sum(known) if len(known) == len(told) else None)
 
     def of(self, what: str, node: str | None) -> Timeline:
         """Return the timeline of ``status``, ``access`` or ``failure`` of ``node``, or of ``registered``."""

@@ -39,6 +39,7 @@ class Recorder:
         self._contents: dict[tuple[int, Details], int] = {}
         exchanges = self.trace.exchanges
         self._lost = exchanges.column("lost")
+        self._server = exchanges.column("server")
         self._arrived = exchanges.column("arrived_us")
         self._verdict = exchanges.column("verdict")
         self._server_time = exchanges.column("server_time_us")
@@ -78,15 +79,17 @@ class Recorder:
             source,
             form,
             int(lost),
+            0,
             *nothing_yet,
         )
         self._outstanding[i] = place
         self.trace.requests[i] += 1
         return place
 
-    def arrived(self, at_us: int, place: int, verdict: history.Verdict) -> None:
-        """Record that a request reached the server's machine, and what becomes of it there unless it is answered."""
+    def arrived(self, at_us: int, place: int, verdict: history.Verdict, server: int) -> None:
+        """Record that a request reached a server's machine, and what becomes of it there unless it is answered."""
         self._arrived[place] = at_us
+        self._server[place] = server
         self._verdict[place] = verdict
 
     def astray(self, place: int) -> None:
@@ -109,6 +112,10 @@ class Recorder:
     def known(self, place: int) -> bool:
         """Tell whether it is known already what the server's machine made of a request."""
         return self._arrived[place] != NEVER
+
+    def server(self, place: int) -> int:
+        """Return which server's machine a request came to."""
+        return self._server[place]
 
     def answered(self, place: int, answer: Answer | None) -> None:
         """Record the verdict of a running server, ``None`` if it says nothing."""
@@ -160,11 +167,11 @@ class Recorder:
             self._open[i] = opened
             self.trace.access.add(at_us, i, int(opened))
 
-    def slots(self, at_us: int, changes: Sequence[Change]) -> None:
-        """Record what happened to slots."""
+    def slots(self, at_us: int, changes: Sequence[Change], server: int = 0) -> None:
+        """Record what happened to slots of a server."""
         for kind, installation, address, live in changes:
             change = history.SlotChange[kind.name]
-            self.trace.slots.add(at_us, self._place[installation], change, address, live)
+            self.trace.slots.add(at_us, self._place[installation], change, address, live, server)
 
     def copied_state(self, at_us: int, i: int, before: Status, after: Status) -> None:
         """Record that node ``i`` was given another state."""
@@ -184,9 +191,9 @@ class Recorder:
             node.address,
         )
 
-    def sampled(self, at_us: int, live: int) -> None:
-        """Record how many slots the server says are live, `NEVER` if it cannot be asked."""
-        self.trace.registered.add(at_us, live)
+    def sampled(self, at_us: int, live: int, server: int) -> None:
+        """Record how many slots a server says are live, `NEVER` if it cannot be asked."""
+        self.trace.registered.add(at_us, live, server)
 
     def edge(self, at_us: int, host: int, what: history.EdgeKind, *, value: int = 0, done: bool = True) -> None:
         """Record that something happened to a host or was asked of it."""

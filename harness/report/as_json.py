@@ -9,8 +9,7 @@ from typing import Any
 from harness.expectations import Met
 from harness.rulebook import Finding, Judgement
 from harness.runner import Result
-from harness.scenario import SERVER
-from harness.trace import SERVER_HOST, Status, TransitionReason, Trouble
+from harness.trace import Status, TransitionReason, Trouble
 from reference_server.protocol import Code
 
 __all__ = ["code_value", "results_as_json", "results_as_text"]
@@ -46,7 +45,7 @@ def _result(result: Result) -> dict[str, Any]:
 
 
 def _trouble(result: Result, trouble: Trouble) -> dict[str, Any]:
-    host = SERVER if trouble.host == SERVER_HOST else result.trace.nodes[trouble.host]
+    host = result.trace.host(trouble.host)
     return {"at_us": trouble.at_us, "host": host, "what": trouble.what, "fatal": trouble.fatal}
 
 

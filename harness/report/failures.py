@@ -6,8 +6,7 @@ from harness.durations import format_instant, format_utc
 from harness.expectations import Met
 from harness.rulebook import Finding, Judgement, catalogue
 from harness.runner import Result
-from harness.scenario import SERVER
-from harness.trace import SERVER_HOST, Trouble
+from harness.trace import Trouble
 
 __all__ = ["explain", "instant"]
 
@@ -50,7 +49,7 @@ def _troubles(result: Result, *, traceback: bool) -> list[str]:
         kinds.setdefault((trouble.host, trouble.what), []).append(trouble)
     lines = []
     for (host, what), troubles in kinds.items():
-        who = SERVER if host == SERVER_HOST else result.trace.nodes[host]
+        who = result.trace.host(host)
         times = f"{len(troubles)} times, first " if len(troubles) > 1 else ""
         lines.append(f"  trouble {times}at {instant(result, troubles[0].at_us)}, {who}: {what}")
         if traceback:

@@ -63,7 +63,7 @@ def the_server_replies(history: History, tally: Tally) -> None:
             if exchange.verdict not in (Verdict.NONE, Verdict.REJECTED):
                 tally.broken(exchange.sent_us, name, f"request {exchange.number} was answered but never arrived")
             continue
-        down = history.server_downtime(exchange.arrived_us) is not None
+        down = history.server_downtime(exchange.arrived_us, exchange.server) is not None
         if place in history.crashed_by or exchange.verdict in (Verdict.UNTRUSTED, Verdict.BROKEN):
             continue  # The server ended in the midst of it, or the connection did.
         if down and exchange.verdict != Verdict.CONNECTION_REFUSED:
@@ -110,20 +110,20 @@ def silence_voids_the_slot(history: History, tally: Tally) -> None:
     A slot is void at the first microsecond beyond 24 h since its last accepted request arrived. Where a node still has
     access although its slot is void, the overlap is noted with its length and what explains it.
     """
-    recorded: Counter[tuple[int, int, int]] = Counter(
-        (slot.at_us, slot.node, slot.change) for slot in history.trace.slots if slot.change in _CHANGES
+    recorded: Counter[tuple[int, int, int, int]] = Counter(
+        (slot.at_us, slot.node, slot.change, slot.server) for slot in history.trace.slots if slot.change in _CHANGES
     )
     ledger = history.once(Ledger)
-    expected = Counter((each.at_us, each.node, int(each.change)) for each in ledger.expected)
+    expected = Counter((each.at_us, each.node, int(each.change), each.server) for each in ledger.expected)
     if not history.trace.sees_slots:
         # What became of each slot cannot be seen, only how many the server says are live.
         expected.clear()
         _judge_counts(history, tally)
     tally.passed((expected & recorded).total())
-    for at_us, node, change in sorted((expected - recorded).elements()):
+    for at_us, node, change, _ in sorted((expected - recorded).elements()):
         name = history.nodes[node].name
         tally.broken(at_us, name, f"the slot had to be {SlotChange(change).name.lower()} here, and was not")
-    for at_us, node, change in sorted((recorded - expected).elements()):
+    for at_us, node, change, _ in sorted((recorded - expected).elements()):
         name = history.nodes[node].name
         tally.broken(at_us, name, f"the slot was {SlotChange(change).name.lower()} here, without a reason")
     for each in due(history):
@@ -143,7 +143,7 @@ def silence_voids_the_slot(history: History, tally: Tally) -> None:
 
 def _judge_counts(history: History, tally: Tally) -> None:
     """Judge how many slots the server says are live, after everything at each instant at which it was asked."""
-    told = {sample.at_us: sample.live for sample in history.trace.registered}
+    told = {sample.at_us: sample.live for sample in history.trace.registered if not sample.server}
     for (at_us, live), due_live in zip(told.items(), history.once(Ledger).live_at(told), strict=True):
         if live == due_live:
             tally.passed()

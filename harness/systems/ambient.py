@@ -71,6 +71,8 @@ class Host:
         self._true_us = true_us
         self._suspensions: list[tuple[int, int | None]] = []
         self._booted_us = 0
+        #: Whether the latest that happened to it is that its program crashed.
+        self.crashed = False
 
     @property
     def true_us(self) -> int:
@@ -83,6 +85,7 @@ class Host:
         At a reboot this clock and the boot-time clock begin anew.
         """
         now_us = self.true_us
+        self.crashed = what is EdgeKind.CRASHED
         if what is EdgeKind.SUSPENDED:
             self._suspensions.append((now_us, None))
         elif what is EdgeKind.REBOOTED:

@@ -64,6 +64,9 @@ class Program(Protocol):
     def end(self) -> None:
         """End it in order, as far as it knows how to."""
 
+    def drop(self) -> None:
+        """End it as a crash does: it is not told."""
+
 
 def program_of(made: Any, limit_s: float) -> Program:
     """Return what the factory ``made`` as a program.
@@ -187,6 +190,9 @@ class _Validator:
         with limited(self._limit_s):
             _close(self.made)
 
+    def drop(self) -> None:
+        self.made = None
+
 
 class _Wsgi:
     """A WSGI application."""
@@ -220,6 +226,9 @@ class _Wsgi:
     def end(self) -> None:
         with limited(self._limit_s):
             _close(self.made)
+
+    def drop(self) -> None:
+        self.made = None
 
 
 def _raise_if_of_httpx(error: AssertionError, what: str) -> None:
@@ -269,6 +278,9 @@ class _Asgi:
                 _close(self.made)
         finally:
             self._end_loop()
+
+    def drop(self) -> None:
+        self._end_loop()
 
     async def _call(self, request: httpx.Request, source: str) -> tuple[int, bytes]:
         transport = httpx.ASGITransport(self._with_state, client=(source, _NODE_PORT))

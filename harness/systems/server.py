@@ -109,11 +109,11 @@ class ServerUnderTest:
         return None
 
     def stop(self, now: Instant) -> None:
-        """End the program: what the factory made is dropped, the folder stays."""
+        """End the program, in order unless it crashes: what the factory made is dropped, the folder stays."""
         program, self._program = self._program, None
         if program is not None:
             with self._at.seen(now):
-                self._try("it was ended", program.end)
+                self._try("it was ended", program.drop if self._at.crashed else program.end)
 
     def destroy(self) -> Sequence[Change]:
         """Tell the program, if it has ``destroy``. It is never started again."""

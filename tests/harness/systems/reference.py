@@ -41,7 +41,8 @@ class Server:
         downtime_us = 0
         if self._file.exists():
             self._authority.restore(pickle.loads(self._file.read_bytes()))
-            downtime_us = time.time_ns() // 1_000 - int(self._stopped.read_text())
+            if self._stopped.exists():
+                downtime_us = time.time_ns() // 1_000 - int(self._stopped.read_text())
         self._authority.start(now(), downtime_us=downtime_us)
         if self._authority.power is not Power.RUNNING:
             raise SystemExit("it refuses to run")

@@ -17,7 +17,7 @@ from harness.clock import HostClock
 from harness.systems import Ambient, Host
 from harness.systems.loading import System
 from harness.systems.server import ServerUnderTest
-from harness.trace import SERVER_HOST
+from harness.trace import SERVER_HOST, EdgeKind
 from reference_server.authority import Authority, Reply
 from reference_server.licence import Licence
 from reference_server.protocol import Instant, Poll, Refusal, decode_request, encode_answer
@@ -210,6 +210,27 @@ def test_a_start_makes_the_program_anew_and_the_folder_stays(on: On) -> None:
     stage.start()
     # The image was taken after the third start.
     assert made == [1, 2, 3, 4, 4]
+
+
+@pytest.mark.parametrize("factory", [Validator, asgi])
+def test_a_crash_does_not_ask_the_program_to_put_its_house_in_order(on: On, factory: Callable[..., Any]) -> None:
+    closed: list[str] = []
+
+    def make() -> Any:
+        made = factory()
+        made.close = lambda: closed.append("closed")
+        return made
+
+    stage = on(make)
+    host = stage.wire._at
+    for what in (EdgeKind.CRASHED, EdgeKind.STOPPED):
+        assert stage.start()
+        host.happened(EdgeKind.STARTED)
+        host.happened(what)
+        stage.wire.stop(stage.clock.instant(0))
+        closed.append(what.name)
+    assert closed == ["CRASHED", "closed", "STOPPED"]
+    assert stage.whats == []
 
 
 def test_nothing_is_left_behind() -> None:
