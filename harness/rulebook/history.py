@@ -126,8 +126,12 @@ class NodeView:
 
     @cached_property
     def away(self) -> list[Downtime]:
-        """The stretches in which the program did not run, or its host was suspended."""
-        return _downtimes(self.edges)
+        """The stretches in which the program did not run, or its host was suspended. A copy is off until it is made."""
+        stretches = _downtimes(self.edges)
+        if self.setup.clone_of is None:
+            return stretches
+        made_us = next((edge.at_us for edge in self.edges if edge.what == EdgeKind.STARTED), None)
+        return [Downtime(0, made_us, EdgeKind.STOPPED), *stretches]
 
     def awake(self, true_us: int) -> bool:
         """Tell whether the program runs, and is not suspended, at ``true_us``."""
