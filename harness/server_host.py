@@ -114,12 +114,19 @@ class ServerHost:
         lasting = certificate.from_us is None and certificate.until_us is None
         return self._wire.authority if in_order and lasting and isinstance(self._wire, Memory) else None
 
+    def look(self) -> None:
+        """Ask for the number of live slots, where their changes cannot be seen."""
+        if not self._wire.sees_slots:
+            count = self._wire.registered() if self.runs and not self.frozen else None
+            self._record.sampled(self._agenda.now, NEVER if count is None else count, self._place)
+
     # Events of the scenario.
 
     def begin(self) -> None:
         """Start the program at the start of the scenario."""
         # A clock that is stepped at 0 was wrong from the start: nobody has ever seen it right.
         self._start(self.clock.instant(0), 0)
+        self.look()
 
     def copy_to(self, other: ServerHost, index: int) -> None:
         """Let another machine be a copy of this one, as it was when the image of the event ``index`` was taken."""
@@ -132,12 +139,14 @@ class ServerHost:
         self._edge(EdgeKind.CLONED)
         self._slots(self._wire.put_back(image))
         self._start(self.clock.instant(self._agenda.now), 0)
+        self.look()
 
     def switch_off(self) -> None:
         """The machine is gone, and its program with it."""
         if self.runs:
             self._end(EdgeKind.STOPPED)
         self._arm_void()
+        self.look()
 
     def happen(self, happening: Happening) -> None:
         """Let an event happen that is about the server."""
@@ -171,6 +180,7 @@ class ServerHost:
         else:
             self._toggle(happening)
         self._arm_void()
+        self.look()
 
     def _toggle(self, happening: Happening) -> None:
         """Begin or end a state of the machine or its licence that several events can be in force of."""
@@ -255,8 +265,9 @@ class ServerHost:
         """The program ends, in order or not."""
         self.runs = False
         self._on_end()
-        self._wire.stop(self.clock.instant(self._agenda.now))
+        # Whoever watches the host is told beforehand: a program that crashes cannot put its house in order.
         self._edge(kind, value=value)
+        self._wire.stop(self.clock.instant(self._agenda.now))
 
     def _destroy(self, index: int) -> None:
         self.runs = False
@@ -316,6 +327,7 @@ class ServerHost:
         if moment:
             self._crash(place)
         self._arm_void()
+        self.look()
         if moment == "stored":
             return Outgoing(None, Spoilt.BROKEN)
         if isinstance(answer, Refusal) and answer.number == 0:

@@ -35,6 +35,7 @@ __all__ = [
     "Exchange",
     "Failure",
     "Outcome",
+    "Sample",
     "Slot",
     "SlotChange",
     "Spoilt",
@@ -43,6 +44,7 @@ __all__ = [
     "Trace",
     "Transition",
     "TransitionReason",
+    "Trouble",
     "Verdict",
 ]
 
@@ -50,6 +52,7 @@ NEVER = -1
 SERVER_HOST = -1
 #: The host of the machine that was copied from the server's.
 COPY_HOST = -2
+_SERVERS = {SERVER_HOST: "server", COPY_HOST: "copy of the server"}
 
 
 class Status(IntEnum):
@@ -256,6 +259,31 @@ class Edge(NamedTuple):
     done: int
 
 
+class Sample(NamedTuple):
+    """A ``server`` said at ``at_us`` that ``live`` slots are live, `NEVER` if it could not be asked.
+
+    It is asked after everything that may change them, but for time, and where an expectation wants to know.
+    """
+
+    at_us: int
+    live: int
+    server: int
+
+
+class Trouble(NamedTuple):
+    """Something went wrong inside a system under test that is no verdict: it raised, say.
+
+    ``what`` tells it in a line, ``detail`` in full where there is more to tell (a traceback). A ``fatal`` one means
+    that there was nothing to test.
+    """
+
+    at_us: int
+    host: int
+    what: str
+    detail: str = ""
+    fatal: bool = False
+
+
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
 
@@ -299,7 +327,9 @@ class Trace:
     ``nodes`` are the names of the nodes, in file order. ``contents`` holds each distinct pair of (capacity,
     `Details`) that a grant carried, ``signatures`` each signature. ``final_lists`` is, per node, the failure
     list as the node itself showed it at the end: (wall-clock us, code) pairs. ``requests`` counts the requests
-    of each node, simulated or cruised.
+    of each node, simulated or cruised. ``troubles`` are those of a system under test, in order of time.
+    ``sees_slots`` tells whether ``slots`` has each change; where the server cannot be looked into, ``registered`` has
+    what it tells of their number instead.
     """
 
     def __init__(self, nodes: tuple[str, ...]) -> None:
@@ -316,6 +346,13 @@ class Trace:
         self.signatures: list[str] = []
         self.final_lists: list[tuple[tuple[int, int], ...]] = [()] * len(nodes)
         self.requests: list[int] = [0] * len(nodes)
+        self.troubles: list[Trouble] = []
+        self.sees_slots = True
+        self.registered: Table[Sample] = Table(Sample)
+
+    def host(self, place: int) -> str:
+        """Return what a host is called."""
+        return _SERVERS[place] if place < 0 else self.nodes[place]
 
     def digest(self) -> str:
         """Return the SHA-256, in hex, over transitions, failure rows, slot changes and counts of requests.

@@ -15,20 +15,22 @@ poll, some of it ahead of its time; that is safe because whoever could see the d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 from fake_fdl_nodes.node import PERIOD_US, Effect, Ended, Ending, Node, NodeState, Send, Timer
 from harness.addressing import Remembered
 from harness.agenda import Agenda, Part
+from harness.clock import HostClock
 from harness.cruise import stretch
 from harness.faults import Happening, Phase, plan
 from harness.network import Way
 from harness.recorder import Recorder
 from harness.scenario import Scenario, Verb
 from harness.server_host import Outgoing, ServerHost, licence_of
-from harness.trace import EdgeKind, Spoilt, Trace
+from harness.systems import Ambient, Host, UnderTest
+from harness.trace import COPY_HOST, SERVER_HOST, EdgeKind, Spoilt, Trace
 from harness.wires import Memory, ServerFactory, Wire, WireFactory
 from reference_server.authority import Authority
 from reference_server.protocol import (
@@ -96,6 +98,14 @@ def run(
     return World(scenario, reading, every_poll=every_poll, seed=seed, server=server, node=node, wire=wire).run()
 
 
+def _looks(scenario: Scenario) -> Iterator[int]:
+    """Yield the instants at which an expectation asks for the number of live slots."""
+    for expect in scenario.expects:
+        if expect.registered is not None:
+            yield from () if expect.at_us is None else (expect.at_us,)
+            yield from () if expect.between is None else (expect.between.first_us, expect.between.last_us)
+
+
 class World:
     """One run of one scenario. See `run` for the parameters."""
 
@@ -143,6 +153,11 @@ class World:
         #: Answers that a slow server still owes.
         self._held: dict[int, tuple[_Trip, Outgoing]] = {}
         self._holds = 0
+        self._under_test: list[UnderTest] = []
+        self._ambient: Ambient | None = None
+        for i, (part, clock) in enumerate(zip(self._nodes, self._clocks, strict=True)):
+            self._bring_to_life(i, part, clock)
+        self._bring_to_life(SERVER_HOST, self._wires[0], self._plan.server_clock)
         # Skipping is proven for the reference machines alone; anybody else's are asked every time.
         in_memory = self._wires[0].authority if type(self._wires[0]) is Memory else None
         provable = type(in_memory) is Authority and all(type(each) is Node for each in self._nodes)
@@ -160,11 +175,27 @@ class World:
                     self._apply(i, self._nodes[i].start(self._clocks[i].instant(0)))
             for happening in self._plan.happenings:
                 self._agenda.at(happening.at_us, happening.phase, (happening.order,), self._happen, happening)
+            if not self._wires[0].sees_slots:
+                self._record.trace.sees_slots = False
+                for at_us in _looks(self._scenario):
+                    self._agenda.at(at_us, Part.LOOK, (), self._look)
             self._agenda.run()
-            return self._record.finish(self._nodes)
+            trace = self._record.finish(self._nodes)
         finally:
             for each in self._wires:
                 each.close()
+        troubles = [trouble for each in self._under_test for trouble in each.troubles]
+        trace.troubles = sorted(troubles, key=lambda trouble: trouble.at_us)
+        return trace
+
+    def _bring_to_life(self, place: int, part: object, clock: HostClock) -> None:
+        """Give a system under test its host, whose clocks it sees."""
+        if isinstance(part, UnderTest):
+            self._ambient = self._ambient or Ambient()
+            host = Host(place, clock, lambda: self._agenda.now, self._ambient)
+            self._record.watchers[place] = host.happened
+            self._under_test.append(part)
+            part.live_on(host)
 
     def _host(self, place: int) -> ServerHost:
         """Return the machine of a server, the latest wire leading to it."""
@@ -191,8 +222,13 @@ class World:
             return
         assert happening.event is not None, "an event of the scenario"
         self._wires.append(self._new_wire())
+        self._bring_to_life(COPY_HOST, self._wires[1], self._plan.server_clock)
         self._servers.append(self._host(1))
         self._server.copy_to(self._servers[1], happening.event.index)
+
+    def _look(self) -> None:
+        for server in self._servers:
+            server.look()
 
     def _meant(self, happening: Happening) -> Sequence[int]:
         """Return the nodes that an event means now: a fault's end those that it took down, else by status."""

@@ -9,9 +9,7 @@ from typing import Any
 from harness.report.as_json import code_value
 from harness.runner import Result
 from harness.trace import (
-    COPY_HOST,
     NEVER,
-    SERVER_HOST,
     EdgeKind,
     Outcome,
     SlotChange,
@@ -25,9 +23,6 @@ from reference_server.protocol import Code, Kind, format_address
 __all__ = ["trace_lines"]
 
 
-_SERVERS = {SERVER_HOST: "server", COPY_HOST: "copy of the server"}
-
-
 def trace_lines(result: Result) -> Iterator[str]:
     """Yield the lines, each with its newline. Columns that do not apply are left out."""
     header = {
@@ -37,6 +32,7 @@ def trace_lines(result: Result) -> Iterator[str]:
         "file": result.scenario.file,
         "reading": result.reading.name,
         "seed": result.seed,
+        "systems": list(result.systems),
         "digest": result.digest,
     }
     yield json.dumps(header) + "\n"
@@ -53,7 +49,7 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
         record: dict[str, Any] = {
             "type": "edge",
             "at_us": edge.at_us,
-            "host": _SERVERS[edge.host] if edge.host < 0 else trace.nodes[edge.host],
+            "host": trace.host(edge.host),
             "what": EdgeKind(edge.what).name.lower(),
             "done": bool(edge.done),
         }
@@ -64,6 +60,14 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
         elif edge.what == EdgeKind.CLONED:
             record["of"] = "server" if edge.host < 0 else trace.nodes[edge.value]
         yield edge.at_us, record
+    for trouble in trace.troubles:
+        yield (
+            trouble.at_us,
+            {"type": "trouble", "at_us": trouble.at_us, "host": trace.host(trouble.host), "what": trouble.what},
+        )
+    for sample in trace.registered:
+        live = None if sample.live == NEVER else sample.live
+        yield sample.at_us, {"type": "registered", "at_us": sample.at_us, "server": sample.server, "live": live}
     for e in trace.exchanges:
         record = {
             "type": "request",

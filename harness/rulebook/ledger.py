@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ __all__ = ["DAY_US", "NEVER_SEEN", "PERIOD_US", "ExpectedSlot", "LeaseView", "Le
 _HOUR_US = 60 * 60 * 1_000_000
 DAY_US = 24 * _HOUR_US
 PERIOD_US = 2 * _HOUR_US
+_GONE = (SlotChange.VOID, SlotChange.DROPPED, SlotChange.FREED)
 _NEVER_VOID = 1 << 62
 NEVER_SEEN = -9
 #: So many of the latest requests of an installation are known again.
@@ -85,12 +87,46 @@ class Ledger:
         tables = [_Table(history, 0, None)]
         if history.copied_at_us is not None:
             tables.append(_Table(history, 1, tables[0].images[history.copied_at_us]))
+        self._history = history
+        self._unit_of = tables[0].unit
         self._dates = tables[0].dates
         #: By the place of an exchange that reached a running server.
         self.before = {place: view for table in tables for place, view in table.before.items()}
         self.expected = [each for table in tables for each in table.expected]
         #: What each second arrival of a request had to be answered, in the order of the trace's copies.
         self.copies = [each for table in tables for each in table.copies]
+
+    def holding(self) -> list[tuple[int, int, bool]]:
+        """Return each (instant, node, whether it holds a live slot of the server from then on), in order.
+
+        That is what the server's own grants and the law make of the slots, whatever it does with them.
+        """
+        history = self._history
+        # At one instant a slot is void before the next request takes it.
+        changes = [(each.at_us, 0, each.node, each.change not in _GONE) for each in self.expected if not each.server]
+        changes += [
+            (asked.arrived_us, 1, history.owner[asked.node], True)
+            for asked in history.exchanges
+            if asked.verdict == Verdict.GRANTED and asked.kind != Kind.UNBIND and not asked.server
+        ]
+        return [(at_us, node, holds) for at_us, _, node, holds in sorted(changes)]
+
+    def live_at(self, instants: Iterable[int]) -> Iterator[int]:
+        """Yield how many slots have to be live after everything at each of ``instants``, which are in order."""
+        changes = self.holding()
+        place = 0
+        holders: dict[int, str] = {}
+        units: Counter[str] = Counter()
+        for true_us in instants:
+            while place < len(changes) and changes[place][0] <= true_us:
+                _, node, holds = changes[place]
+                place += 1
+                if holds and node not in holders:
+                    holders[node] = self._unit_of(node)
+                    units[holders[node]] += 1
+                elif not holds and node in holders:
+                    units -= Counter([holders.pop(node)])
+            yield len(units)
 
     def date_at(self, true_us: int) -> int:
         """Return the server's date for a request that arrives at ``true_us``, in wall-clock us."""
@@ -282,7 +318,7 @@ class _Table:
     def _view(self, exchange: Exchange, at_us: int) -> LeaseView:
         owner = self._history.owner[exchange.node]
         lease = self._leases.get(owner)
-        unit = self._unit(owner)
+        unit = self.unit(owner)
         live = lease is not None and not lease.marked
         address, age_us = NEVER, 0
         if lease is not None and live:
@@ -305,7 +341,7 @@ class _Table:
             self._answered[owner] = (newest, *self._answered.get(owner, ()))[:_REMEMBERED]
         if verdict != Verdict.GRANTED:
             return
-        lease, unit = self._leases.get(owner), self._unit(owner)
+        lease, unit = self._leases.get(owner), self.unit(owner)
         if exchange.kind == Kind.UNBIND:
             if lease is not None:
                 self._end(lease)
@@ -318,7 +354,8 @@ class _Table:
         else:
             self._renew(lease, exchange.source, at_us)
 
-    def _unit(self, node: int) -> str:
+    def unit(self, node: int) -> str:
+        """Return what takes a slot for ``node``: itself, or its cluster."""
         setup = self._history.scenario.nodes[node]
         if self._history.reading.cluster_takes_one_slot and setup.cluster is not None:
             return f"cluster {setup.cluster}"
