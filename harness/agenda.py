@@ -19,7 +19,10 @@ __all__ = ["Agenda", "Part"]
 
 
 class Part(IntEnum):
-    """The parts of an instant, in order. The timers of a node (`fake_fdl_nodes.node.Timer`) come last, each its own."""
+    """The parts of an instant, in order. The timers of a node (`fake_fdl_nodes.node.Timer`) are each their own.
+
+    In ``LOOK`` somebody only looks at what has become of the round.
+    """
 
     IMAGE = -1
     END = 0
@@ -29,6 +32,7 @@ class Part(IntEnum):
     SERVER_ARRIVAL = 4
     NODE_ARRIVAL = 5
     TIMERS = 6
+    LOOK = 10
 
 
 class Agenda:

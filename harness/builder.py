@@ -24,7 +24,7 @@ from harness.expectations import Value
 from harness.runner import Result, jobs_for, run_one
 from harness.scenario import Scenario, Verb
 from harness.scenario_file import from_mapping
-from harness.wires import ServerFactory
+from harness.wires import MEMORY, ServerFactory
 from harness.world import NodeFactory
 from reference_server.authority import Authority
 from reference_server.readings import reading_named
@@ -113,14 +113,16 @@ class WorldBuilder:
         every_poll: bool = False,
         server: ServerFactory = Authority,
         node: NodeFactory = Node,
+        wire: str = MEMORY,
     ) -> Result:
         """Run what was built for ``duration`` and return what came of it.
 
         :param server: makes the authorization server, in place of the reference one.
         :param node: makes a node, in place of the reference one.
+        :param wire: the name of the way to the server.
         """
         scenario = self.scenario(duration)
-        (job,) = jobs_for(scenario, [reading_named(reading)], every_poll=every_poll)
+        (job,) = jobs_for(scenario, [reading_named(reading)], every_poll=every_poll, wire=wire)
         result = run_one(job, server=server, node=node)
         self._last = result
         return result

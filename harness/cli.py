@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.library import find_scenarios, library_path
+from harness.wires.names import MEMORY, WIRES
 from reference_server.readings import READINGS, Reading
 
 if TYPE_CHECKING:
@@ -65,6 +66,13 @@ def _readings(_context: click.Context, _parameter: click.Parameter, name: str | 
     "Without it each scenario runs under its own.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, help="What chance is drawn from: lost packets, delays.")
+@click.option(
+    "--wire",
+    type=click.Choice(list(WIRES)),
+    default=MEMORY,
+    show_default=True,
+    help="How requests get to the server. What it cannot express is skipped.",
+)
 @click.option("--every-poll", is_flag=True, help="Simulate also the polls that can change nothing.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the results as JSON.")
 @click.option("--junit", "junit_file", type=click.Path(path_type=Path), help="Write the results as JUnit XML.")
@@ -75,6 +83,7 @@ def run(
     paths: tuple[Path, ...],
     readings: list[Reading] | None,
     seed: int,
+    wire: str,
     every_poll: bool,
     json_file: Path | None,
     junit_file: Path | None,
@@ -88,7 +97,8 @@ def run(
     names none under the scenario's own reading.
 
     Exit codes: 0 all held; 1 a rule was violated, an expectation not met, or the harness itself is at fault; 2 a file
-    or the call is wrong, and nothing was run; 3 a rule that a scenario names could not be judged.
+    or the call is wrong, and nothing was run; 3 a rule that a scenario names could not be judged, or the wire can
+    express none of the scenarios.
     """
     from rich.console import Console
 
@@ -102,7 +112,7 @@ def run(
     _make(trace_dir)
     jobs: list[Job] = []
     for scenario in scenarios:
-        jobs += jobs_for(scenario, readings, seed=seed, every_poll=every_poll)
+        jobs += jobs_for(scenario, readings, seed=seed, every_poll=every_poll, wire=wire)
     console = Console()
     try:
         results = show_as_they_come(run_jobs(jobs, workers), jobs, console)
@@ -125,7 +135,7 @@ def run(
     outcomes = [result.outcome for result in results]
     if Outcome.FAILED in outcomes:
         raise SystemExit(FAILED)
-    if Outcome.UNKNOWN in outcomes:
+    if Outcome.UNKNOWN in outcomes or set(outcomes) == {Outcome.SKIPPED}:
         raise SystemExit(UNJUDGED)
 
 

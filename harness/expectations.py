@@ -73,6 +73,8 @@ class Timelines:
             _append(self._failure[row.node], row.at_us, failure_value(row.shown))
         for slot in trace.slots:
             _append(self._registered, slot.at_us, slot.live)
+        for count_ in trace.counts:
+            _append(self._registered, count_.at_us, count_.live)
 
     def of(self, what: str, node: str | None) -> Timeline:
         """Return the timeline of ``status``, ``access`` or ``failure`` of ``node``, or of ``registered``."""

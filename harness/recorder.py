@@ -23,11 +23,14 @@ _OUTCOME = {ending: history.Outcome[ending.name] for ending in Ending}
 
 
 class Recorder:
-    """Writes the trace of one run of ``scenario``. Nodes are named by their place in it."""
+    """Writes the trace of one run of ``scenario``. Nodes are named by their place in it.
 
-    def __init__(self, scenario: Scenario) -> None:
+    :param sees_slots: whether the changes of slots can be recorded.
+    """
+
+    def __init__(self, scenario: Scenario, *, sees_slots: bool = True) -> None:
         nodes = scenario.nodes
-        self.trace = Trace(tuple(each.name for each in nodes))
+        self.trace = Trace(tuple(each.name for each in nodes), sees_slots=sees_slots)
         #: The first node of each installation: what happens to a slot is told of it.
         self._place: dict[str, int] = {}
         for i, setup in enumerate(nodes):
@@ -163,6 +166,14 @@ class Recorder:
         for kind, installation, address, live in changes:
             change = history.SlotChange[kind.name]
             self.trace.slots.add(at_us, self._place[installation], change, address, live)
+
+    def count(self, at_us: int, live: int) -> None:
+        """Record how many slots the program says are live; the last time within an instant counts."""
+        counts = self.trace.counts
+        if len(counts) and counts.column("at_us")[-1] == at_us:
+            counts.column("live")[-1] = live
+        else:
+            counts.add(at_us, live)
 
     def copied_state(self, at_us: int, i: int, before: Status, after: Status) -> None:
         """Record that node ``i`` was given another state."""

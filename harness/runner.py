@@ -22,7 +22,8 @@ from harness.problems import one_of
 from harness.rulebook import Judgement, Ruling, judge
 from harness.scenario import Scenario
 from harness.trace import Trace
-from harness.wires import ServerFactory
+from harness.wires import MEMORY, ServerFactory, Unfit, wire_named
+from harness.wires.limits import why_not
 from harness.world import NodeFactory, run
 from reference_server.authority import Authority
 from reference_server.readings import Reading, reading_named
@@ -51,6 +52,8 @@ class Outcome(Enum):
     FAILED = "failed"
     #: Nothing failed, but a rule that the scenario names was not put to the test, or could not be judged.
     UNKNOWN = "unknown"
+    #: It was not run, because the wire that was asked for cannot express it.
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,7 @@ class Job:
     reading: Reading
     seed: int = 0
     every_poll: bool = False
+    wire: str = MEMORY
 
     @property
     def command(self) -> str | None:
@@ -72,6 +76,7 @@ class Job:
         parts = ["fdl-harness run", shlex.quote(path), f"--reading {self.reading.name}"]
         parts += [f"--seed {self.seed}"] if self.seed else []
         parts += ["--every-poll"] if self.every_poll else []
+        parts += [f"--wire {self.wire}"] if self.wire != MEMORY else []
         return " ".join(parts)
 
 
@@ -81,7 +86,7 @@ class Result:
 
     ``events`` counts what happened in it: requests, changes of status, slots and hosts, and failure rows. Instants
     that it is asked about are durations from the start, such as ``"1d 3h"``; it answers with what was so after
-    everything at that instant.
+    everything at that instant. ``skipped`` says why nothing was run, if nothing was.
     """
 
     scenario: Scenario
@@ -93,10 +98,14 @@ class Result:
     judgements: dict[str, Judgement]
     expectations: tuple[Met, ...]
     trace: Trace
+    wire: str = MEMORY
+    skipped: str | None = None
 
     @property
     def outcome(self) -> Outcome:
         """How it ended."""
+        if self.skipped is not None:
+            return Outcome.SKIPPED
         if self.violated or self.unmet:
             return Outcome.FAILED
         # What a scenario exercises under its own reading need not come to pass under another.
@@ -126,7 +135,10 @@ class Result:
     @property
     def command(self) -> str | None:
         """The command that runs just this again, ``None`` for a scenario that comes from no file."""
-        return Job(scenario=self.scenario, reading=self.reading, seed=self.seed, every_poll=self.every_poll).command
+        job = Job(
+            scenario=self.scenario, reading=self.reading, seed=self.seed, every_poll=self.every_poll, wire=self.wire
+        )
+        return job.command
 
     # What was so when.
 
@@ -143,7 +155,7 @@ class Result:
         return self._ask("failure", node, at)
 
     def registered(self, *, at: str) -> Value:
-        """Return the number of live slots."""
+        """Return the number of live slots; where they cannot be seen, as of when the server was last asked."""
         return self._ask("registered", None, at)
 
     def failures(self, node: str) -> list[tuple[int, Value]]:
@@ -185,7 +197,14 @@ def run_one(job: Job, *, server: ServerFactory = Authority, node: NodeFactory = 
     :param node: makes a node, in place of the reference one.
     """
     scenario, reading = job.scenario, job.reading
-    trace = run(scenario, reading, every_poll=job.every_poll, seed=job.seed, server=server, node=node)
+    wire = wire_named(job.wire)
+    reason = why_not(scenario, reading, job.wire, server=server)
+    if reason is not None:
+        return _skipped(job, reason)
+    try:
+        trace = run(scenario, reading, every_poll=job.every_poll, seed=job.seed, server=server, node=node, wire=wire)
+    except Unfit as error:
+        return _skipped(job, str(error))
     judgements = judge(scenario, reading, trace)
     met = tuple(judge_expectations(scenario, reading, trace))
     return Result(
@@ -199,16 +218,39 @@ def run_one(job: Job, *, server: ServerFactory = Authority, node: NodeFactory = 
         judgements=judgements,
         expectations=met,
         trace=trace,
+        wire=job.wire,
+    )
+
+
+def _skipped(job: Job, reason: str) -> Result:
+    trace = Trace(tuple(node.name for node in job.scenario.nodes))
+    return Result(
+        scenario=job.scenario,
+        reading=job.reading,
+        seed=job.seed,
+        every_poll=job.every_poll,
+        digest=trace.digest(),
+        events=0,
+        judgements={},
+        expectations=(),
+        trace=trace,
+        wire=job.wire,
+        skipped=reason,
     )
 
 
 def jobs_for(
-    scenario: Scenario, readings: Sequence[Reading] | None, *, seed: int = 0, every_poll: bool = False
+    scenario: Scenario,
+    readings: Sequence[Reading] | None,
+    *,
+    seed: int = 0,
+    every_poll: bool = False,
+    wire: str = MEMORY,
 ) -> list[Job]:
     """Return one job for each of ``readings``, ``None`` meaning the scenario's own."""
     if readings is None:
         readings = [reading_named(own_reading(scenario))]
-    return [Job(scenario=scenario, reading=each, seed=seed, every_poll=every_poll) for each in readings]
+    return [Job(scenario=scenario, reading=each, seed=seed, every_poll=every_poll, wire=wire) for each in readings]
 
 
 def run_jobs(jobs: Sequence[Job], workers: int = 1) -> Iterator[Result]:

@@ -90,6 +90,8 @@ class ServerHost:
         self._void_at: int | None = None
         #: The last arrival of a skipped poll, in true time and on the server's wall clock.
         self._skipped = (NEVER, 0)
+        #: The last instant at which the program was asked something, or could not have been.
+        self._asked_us = NEVER
 
     @property
     def certificate(self) -> Certificate:
@@ -117,6 +119,19 @@ class ServerHost:
         """Start the program at the start of the scenario."""
         # A clock that is stepped at 0 was wrong from the start: nobody has ever seen it right.
         self._start(self.clock.instant(0), 0)
+        if not self._wire.sees_slots:
+            for at_us in self._stated_us():
+                self._agenda.at(at_us, Part.LOOK, (), self._look)
+
+    def _stated_us(self) -> list[int]:
+        """Return when somebody wants to know the number of live slots, the end of the run included."""
+        instants = {self._scenario.duration_us}
+        for expect in self._scenario.expects:
+            if expect.registered is not None and expect.at_us is not None:
+                instants.add(expect.at_us)
+            elif expect.registered is not None and expect.between is not None:
+                instants |= {expect.between.first_us, expect.between.last_us}
+        return sorted(instants)
 
     def happen(self, happening: Happening) -> None:
         """Let an event happen that is about the server."""
@@ -198,6 +213,7 @@ class ServerHost:
         if verb is Verb.SERVER_RESUME and self.frozen:
             self.frozen = False
             self._down = None
+            self._asked_us = now
             self._edge(EdgeKind.RESUMED)
         elif verb is Verb.SERVER_START and not self.frozen:
             self._start(self.clock.instant_before_steps(now), now - down[1])
@@ -213,6 +229,8 @@ class ServerHost:
             self._down = None
         self._record.slots(self._agenda.now, started.changes)
         self._edge(EdgeKind.STARTED, done=started.runs)
+        self._asked_us = self._agenda.now
+        self._look_later()
         self._void_at = None
         self._arm_void()
 
@@ -221,6 +239,7 @@ class ServerHost:
             return
         self._down = (index, self._agenda.now)
         if verb in _FREEZES:
+            self._look_before()
             self.frozen = True
             self._edge(_DOWN_EDGE[verb])
         else:
@@ -228,12 +247,14 @@ class ServerHost:
 
     def _end(self, kind: EdgeKind, *, value: int = 0) -> None:
         """The program ends, in order or not."""
+        self._look_before()
         self.runs = False
         self._on_end()
         self._wire.stop(self.clock.instant(self._agenda.now))
         self._edge(kind, value=value)
 
     def _destroy(self, index: int) -> None:
+        self._look_before()
         self.runs = False
         self._destroyed = True
         self._on_end()
@@ -278,7 +299,10 @@ class ServerHost:
                 self._record.arrived(self._agenda.now, place, verdict)
             self._crash(place)
             return None if verdict is Verdict.NONE else Outgoing(None)
+        self._look_before()
         reply = self._wire.ask(request, source, self.clock.instant(self._agenda.now))
+        self._asked_us = self._agenda.now
+        self._look_later()
         self._record.slots(self._agenda.now, reply.changes)
         answer = reply.answer
         if known:
@@ -310,6 +334,32 @@ class ServerHost:
         self._down = (index, self._agenda.now)
         self._end(EdgeKind.CRASHED, value=place + 1)
         self._arm_void()
+
+    # Looking at the number of live slots, where the slots themselves cannot be seen.
+
+    def _look(self) -> None:
+        self._count(self._agenda.now)
+
+    def _look_later(self) -> None:
+        """Count the slots after everything at this instant."""
+        if not self._wire.sees_slots:
+            self._agenda.at(self._agenda.now, Part.LOOK, (), self._look)
+
+    def _look_before(self) -> None:
+        """Count the slots as they are before this instant.
+
+        Between two requests the number only falls, so that no fall is missed that a request makes up for.
+        """
+        if not self._wire.sees_slots and self._agenda.now - 1 > self._asked_us:
+            self._count(self._agenda.now - 1)
+
+    def _count(self, at_us: int) -> None:
+        if not self.runs or self.frozen:
+            return
+        live = self._wire.registered(self.clock.instant(at_us))
+        self._asked_us = at_us
+        if live is not None:
+            self._record.count(at_us, live)
 
     # The passing of time.
 

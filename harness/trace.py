@@ -28,6 +28,7 @@ __all__ = [
     "Access",
     "Beat",
     "Copy",
+    "Count",
     "Edge",
     "EdgeKind",
     "Exchange",
@@ -236,6 +237,13 @@ class Slot(NamedTuple):
     live: int
 
 
+class Count(NamedTuple):
+    """So many slots were live after everything at this instant, as the running program said when it was asked."""
+
+    at_us: int
+    live: int
+
+
 class Edge(NamedTuple):
     """Something happened to a host, or its administrator asked something of it.
 
@@ -293,11 +301,13 @@ class Trace:
     ``nodes`` are the names of the nodes, in file order. ``contents`` holds each distinct pair of (capacity,
     `Details`) that a grant carried, ``signatures`` each signature. ``final_lists`` is, per node, the failure
     list as the node itself showed it at the end: (wall-clock us, code) pairs. ``requests`` counts the requests
-    of each node, simulated or cruised.
+    of each node, simulated or cruised. Where ``sees_slots`` is false, nobody could look at the slots: ``slots`` is
+    empty, and ``counts`` holds how many were live whenever the program was asked.
     """
 
-    def __init__(self, nodes: tuple[str, ...]) -> None:
+    def __init__(self, nodes: tuple[str, ...], *, sees_slots: bool = True) -> None:
         self.nodes = nodes
+        self.sees_slots = sees_slots
         self.exchanges: Table[Exchange] = Table(Exchange)
         self.copies: Table[Copy] = Table(Copy)
         self.beats: Table[Beat] = Table(Beat)
@@ -305,6 +315,7 @@ class Trace:
         self.access: Table[Access] = Table(Access)
         self.failures: Table[Failure] = Table(Failure)
         self.slots: Table[Slot] = Table(Slot)
+        self.counts: Table[Count] = Table(Count)
         self.edges: Table[Edge] = Table(Edge)
         self.contents: list[tuple[int, Details]] = []
         self.signatures: list[str] = []

@@ -114,10 +114,9 @@ class World:
         self._plan = plan(scenario, seed=seed)
         self._network = self._plan.network
         self._addressing = self._plan.addressing
-        self._record = Recorder(scenario)
-        self._agenda = Agenda(scenario.duration_us)
-
         self._wire = wire(server, licence_of(scenario.licence_at(0)), reading)
+        self._record = Recorder(scenario, sees_slots=self._wire.sees_slots)
+        self._agenda = Agenda(scenario.duration_us)
         self._server = ServerHost(scenario, self._plan, self._wire, self._record, self._agenda, self._end_held)
 
         nodes = scenario.nodes

@@ -17,6 +17,8 @@ def instant(result: Result, true_us: int) -> str:
 
 def explain(result: Result) -> list[str]:
     """Return why ``result`` did not pass, line by line; the first line says it in short."""
+    if result.skipped is not None:
+        return [f"{result.scenario.file} [{result.reading.name}]: skipped over {result.wire}: {result.skipped}"]
     lines = [
         f"{result.scenario.file} [{result.reading.name}]: {result.outcome.value}, digest {result.digest[:12]}",
     ]

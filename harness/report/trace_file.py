@@ -33,6 +33,7 @@ def trace_lines(result: Result) -> Iterator[str]:
         "file": result.scenario.file,
         "reading": result.reading.name,
         "seed": result.seed,
+        "wire": result.wire,
         "digest": result.digest,
     }
     yield json.dumps(header) + "\n"
@@ -113,6 +114,8 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
             "live": slot.live,
         }
         yield slot.at_us, record
+    for count in trace.counts:
+        yield count.at_us, {"type": "registered", "at_us": count.at_us, "live": count.live}
     for row in trace.failures:
         record = {
             "type": "failure",

@@ -1,8 +1,8 @@
 """The rule book's own lease table, replayed from the requests that the server accepted.
 
 For every request that a running server received, `Ledger.before` says what the law makes of the slots at that moment:
-whether the sender holds one, how old its last accepted request is, how many are taken. `Ledger.expected` lists every
-change by which a slot has to go or come back (void, restored, dropped, freed). It believes the server about what it
+whether the sender holds one, how old its last accepted request is, how many are taken. `Ledger.changes` lists every
+change that a slot has to go through (taken, void, restored, dropped, freed). It believes the server about what it
 accepted, so that each decision is judged on the history as it was, and one mistake is not counted over and over.
 
 The law (Note 11, R034): a slot is void at the first microsecond beyond 24 h since its last accepted request arrived,
@@ -22,13 +22,15 @@ from harness.scenario import SERVER
 from harness.trace import NEVER, Beat, Copy, Edge, EdgeKind, Exchange, SlotChange, Verdict
 from reference_server.protocol import Kind
 
-__all__ = ["DAY_US", "NEVER_SEEN", "PERIOD_US", "ExpectedSlot", "LeaseView", "Ledger"]
+__all__ = ["DAY_US", "GONE", "NEVER_SEEN", "PERIOD_US", "ExpectedSlot", "LeaseView", "Ledger"]
 
 _HOUR_US = 60 * 60 * 1_000_000
 DAY_US = 24 * _HOUR_US
 PERIOD_US = 2 * _HOUR_US
 _NEVER_VOID = 1 << 62
 NEVER_SEEN = -9
+#: What leaves a node without a live slot.
+GONE = (SlotChange.VOID, SlotChange.FREED, SlotChange.DROPPED, SlotChange.LOST)
 #: So many of the latest requests of an installation are known again.
 _REMEMBERED = 2
 
@@ -50,7 +52,7 @@ class LeaseView(NamedTuple):
 
 
 class ExpectedSlot(NamedTuple):
-    """A change that time, the server's own life or an accepted unbind has to bring to a node's slot."""
+    """A change that time, the server's own life or an accepted request has to bring to a node's slot."""
 
     at_us: int
     node: int
@@ -93,7 +95,10 @@ class Ledger:
         self._down_since: int | None = None
         #: By the place of an exchange that reached a running server.
         self.before: dict[int, LeaseView] = {}
-        self.expected: list[ExpectedSlot] = []
+        #: Every change, in order; moves are none.
+        self.changes: list[ExpectedSlot] = []
+        #: From when on how many slots are live.
+        self._live: list[tuple[int, int]] = []
         #: What each second arrival of a request had to be answered, in the order of the trace's copies.
         self.copies: list[tuple[Copy, int]] = []
         self._answered: dict[int, tuple[tuple[object, int], ...]] = {}
@@ -106,6 +111,25 @@ class Ledger:
     def date_at(self, true_us: int) -> int:
         """Return the server's date for a request that arrives at ``true_us``, in wall-clock us."""
         return self._dates.at(true_us)
+
+    @property
+    def expected(self) -> list[ExpectedSlot]:
+        """Every change by which a slot has to go or to come back."""
+        return [each for each in self.changes if each.change is not SlotChange.TAKEN]
+
+    def live_at(self, true_us: int) -> int:
+        """Return how many slots have to be live after everything at ``true_us``."""
+        place = bisect_right(self._live, true_us, key=lambda count: count[0])
+        return self._live[place - 1][1] if place else 0
+
+    def holders_before(self, true_us: int) -> list[int]:
+        """Return the nodes that have to hold a live slot just before ``true_us``, in order."""
+        last = {each.node: each.change for each in self.changes if each.at_us < true_us}
+        return sorted(node for node, change in last.items() if change not in GONE)
+
+    def _change(self, at_us: int, node: int, change: SlotChange) -> None:
+        self.changes.append(ExpectedSlot(at_us, node, change))
+        self._live.append((at_us, len(self._units)))
 
     def _replay(self) -> None:
         for at_us, what in self._moments():
@@ -187,7 +211,7 @@ class Ledger:
             self._units[lease.unit] = self._units.get(lease.unit, 0) + 1
         for node in sorted(held ^ set(self._leases)):
             change = SlotChange.LOST if node in held else SlotChange.FOUND
-            self.expected.append(ExpectedSlot(edge.at_us, node, change))
+            self._change(edge.at_us, node, change)
 
     def _start(self, at_us: int) -> None:
         reading = self._history.reading
@@ -210,19 +234,19 @@ class Ledger:
             if silence_us > self.lease_us:
                 self._end(lease)
                 if not lease.marked:
-                    self.expected.append(ExpectedSlot(at_us, lease.node, SlotChange.VOID))
+                    self._change(at_us, lease.node, SlotChange.VOID)
                 continue
             if lease.marked:
                 lease.marked = False
                 self._units[lease.unit] = self._units.get(lease.unit, 0) + 1
-                self.expected.append(ExpectedSlot(at_us, lease.node, SlotChange.RESTORED))
+                self._change(at_us, lease.node, SlotChange.RESTORED)
             self._set_void(lease)
 
     def _drop_all(self, at_us: int) -> None:
         for lease in list(self._leases.values()):
             self._end(lease)
             if not lease.marked:
-                self.expected.append(ExpectedSlot(at_us, lease.node, SlotChange.DROPPED))
+                self._change(at_us, lease.node, SlotChange.DROPPED)
 
     # What arrives.
 
@@ -280,11 +304,12 @@ class Ledger:
         if exchange.kind == Kind.UNBIND:
             if lease is not None:
                 self._end(lease)
-                self.expected.append(ExpectedSlot(at_us, lease.node, SlotChange.FREED))
+                self._change(at_us, lease.node, SlotChange.FREED)
         elif lease is None:
             lease = _Lease(owner, unit, exchange.source, at_us, 0, 0, 0)
             self._leases[owner] = lease
             self._units[unit] = self._units.get(unit, 0) + 1
+            self._change(at_us, owner, SlotChange.TAKEN)
             self._renew(lease, exchange.source, at_us)
         else:
             self._renew(lease, exchange.source, at_us)
@@ -327,13 +352,13 @@ class Ledger:
             lease = self._leases.get(node)
             if lease is None or lease.marked or lease.void_us != due_us:
                 continue
-            self.expected.append(ExpectedSlot(due_us, node, SlotChange.VOID))
             if self._running:
                 self._end(lease)
             else:
                 # The next start judges it anew on the wall clock.
                 self._leave_unit(lease)
                 lease.marked = True
+            self._change(due_us, node, SlotChange.VOID)
 
     def _leave_unit(self, lease: _Lease) -> None:
         self._units[lease.unit] -= 1
