@@ -38,14 +38,16 @@ class Addressing:
     """Where the server is, at each instant.
 
     ``moves`` and ``records`` are (from when, address) pairs in order of time, of the server's own address and of what
-    the DNS says; ``silences`` are the stretches in which the DNS does not answer. ``plain`` tells that nothing of this
-    ever changes, so that every node finds the server where it is.
+    the DNS says; ``silences`` are the stretches in which the DNS does not answer. ``copies`` are (address, start, end)
+    of machines copied from the server's. ``plain`` tells that nothing of this ever changes, so that every node finds
+    the server where it is.
     """
 
     moves: Sequence[tuple[int, int]]
     records: Sequence[tuple[int, int]]
     silences: Sequence[tuple[int, int | None]]
     forwards: Sequence[Forward]
+    copies: Sequence[tuple[int, int, int | None]]
     plain: bool
 
     def server(self, true_us: int) -> int:
@@ -65,6 +67,11 @@ class Addressing:
                 return each
         return None
 
-    def leads_to_server(self, address: int, true_us: int) -> bool:
-        """Tell whether connections to ``address`` reach the server's machine."""
-        return address == self.server(true_us) or self.forward(address, true_us) is not None
+    def reaches(self, address: int, true_us: int) -> int | None:
+        """Return which machine connections to ``address`` reach: 0 the server's, 1 a copy of it, ``None`` neither."""
+        if address == self.server(true_us) or self.forward(address, true_us) is not None:
+            return 0
+        for copy, start_us, end_us in self.copies:
+            if address == copy and start_us <= true_us and (end_us is None or true_us < end_us):
+                return 1
+        return None

@@ -71,10 +71,13 @@ class Timelines:
             _append(self._access[access.node], access.at_us, bool(access.opened))
         for row in trace.failures:
             _append(self._failure[row.node], row.at_us, failure_value(row.shown))
+        live = [0, 0]
         for slot in trace.slots:
-            _append(self._registered, slot.at_us, slot.live)
-        for count_ in trace.counts:
-            _append(self._registered, count_.at_us, count_.live)
+            live[slot.server] = slot.live
+            _append(self._registered, slot.at_us, sum(live))
+        for at_us, number, server in trace.counts:
+            live[server] = number
+            _append(self._registered, at_us, sum(live))
 
     def of(self, what: str, node: str | None) -> Timeline:
         """Return the timeline of ``status``, ``access`` or ``failure`` of ``node``, or of ``registered``."""

@@ -146,11 +146,13 @@ _ENDS = {
     Verb.DISK_FILL: Verb.DISK_CLEAR,
     # These end themselves.
     Verb.SERVER_SLOW: Verb.SERVER_SLOW,
+    Verb.SERVER_CLONE: Verb.SERVER_CLONE,
     Verb.ANSWER_SPOIL: Verb.ANSWER_SPOIL,
     Verb.TLS_USE: Verb.TLS_USE,
 }
 #: What brings an earlier state back, or copies one.
-_IMAGES = (Verb.SERVER_ROLLBACK, Verb.NODE_ROLLBACK, Verb.NODE_CLONE)
+_IMAGES = (Verb.SERVER_ROLLBACK, Verb.SERVER_CLONE, Verb.NODE_ROLLBACK, Verb.NODE_CLONE)
+_COPIES = (Verb.SERVER_CLONE, Verb.NODE_CLONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +223,9 @@ def plan(scenario: Scenario, *, seed: int = 0) -> Plan:
         elif event.verb in _IMAGES:
             # An image is of one instant, which nobody's cruise may pass.
             of = nodes if event.of is None else (place[event.of],)
-            at_us = event.at_us if event.verb is Verb.NODE_CLONE else event.to_us
+            at_us = event.at_us if event.verb in _COPIES else event.to_us
             happenings.append(Happening(at_us, Phase.IMAGE, order, event.verb, of, event))
-            edge((event.at_us, at_us), None if event.nodes else SERVER, (*nodes, *of))
+            edge((event.at_us, at_us, event.until_us), None if event.nodes else SERVER, (*nodes, *of))
         elif event.verb not in (Verb.NETWORK_HEAL, Verb.FIREWALL_LIFT, Verb.NAT_REMOVE):
             host = event.host if event.host is not None else (None if event.nodes else SERVER)
             edge((event.at_us, event.until_us), host, nodes)
@@ -272,6 +274,7 @@ def _addressing(scenario: Scenario, ends: _Ends) -> Addressing:
     server = scenario.server
     moves, records = [(0, server.address)], [(0, server.address)]
     silences: list[tuple[int, int | None]] = []
+    copies: list[tuple[int, int, int | None]] = []
     forwards: list[Forward] = []
     plain = True
     for event in sorted(scenario.events, key=lambda event: (event.at_us, event.index)):
@@ -284,17 +287,20 @@ def _addressing(scenario: Scenario, ends: _Ends) -> Addressing:
                 # What the DNS said before, it says again.
                 records.append((end_us, max(each for each in records if each[0] <= event.at_us)[1]))
             records.append((event.at_us, event.address))
+        elif event.verb is Verb.SERVER_CLONE and event.address is not None:
+            copies.append((event.address, event.at_us, event.until_us))
         elif event.verb is Verb.DNS_STOP:
             silences.append((event.at_us, end_us))
         elif event.verb is Verb.FORWARD_ADD and event.address is not None:
             forwards.append(Forward(event.address, event.hairpin, event.at_us, end_us))
     records.sort(key=lambda record: record[0])
-    return Addressing(tuple(moves), tuple(records), tuple(silences), tuple(forwards), plain)
+    return Addressing(tuple(moves), tuple(records), tuple(silences), tuple(forwards), tuple(copies), plain)
 
 
 #: What changes where a node finds the server.
 _ADDRESSING = (
     Verb.SERVER_MOVE,
+    Verb.SERVER_CLONE,
     Verb.DNS_CHANGE,
     Verb.DNS_STOP,
     Verb.FORWARD_ADD,
@@ -442,11 +448,15 @@ def _rollbacks_while_running(events: Sequence[Event]) -> Iterator[TimelineProble
 def _copied_twice(events: Sequence[Event]) -> Iterator[TimelineProblem]:
     copied: dict[str, Event] = {}
     for event in sorted(events, key=lambda event: (event.at_us, event.index)):
-        if event.verb is Verb.NODE_CLONE and event.nodes:
-            earlier = copied.setdefault(event.nodes[0], event)
+        if event.verb in _COPIES:
+            (target,) = _targets(event)
+            earlier = copied.setdefault(target, event)
             if earlier is not event:
-                found = f"a second node.clone of {event.nodes[0]} (the first is that of line {earlier.line})"
-                yield TimelineProblem(event, "node", found, "one copy for each node; give the second a node of its own")
+                found = f"a second {event.verb.value} to {target} (the first is that of line {earlier.line})"
+                if event.verb is Verb.SERVER_CLONE:
+                    found = f"a second {event.verb.value} (the first is that of line {earlier.line})"
+                key = "node" if event.nodes else "do"
+                yield TimelineProblem(event, key, found, "one copy of the server, and one copy for each node")
 
 
 def _nothing_to_undo(events: Sequence[Event]) -> Iterator[TimelineProblem]:

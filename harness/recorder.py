@@ -40,6 +40,7 @@ class Recorder:
         self._contents: dict[tuple[int, Details], int] = {}
         exchanges = self.trace.exchanges
         self._lost = exchanges.column("lost")
+        self._server = exchanges.column("server")
         self._arrived = exchanges.column("arrived_us")
         self._verdict = exchanges.column("verdict")
         self._server_time = exchanges.column("server_time_us")
@@ -79,15 +80,17 @@ class Recorder:
             source,
             form,
             int(lost),
+            0,
             *nothing_yet,
         )
         self._outstanding[i] = place
         self.trace.requests[i] += 1
         return place
 
-    def arrived(self, at_us: int, place: int, verdict: history.Verdict) -> None:
-        """Record that a request reached the server's machine, and what becomes of it there unless it is answered."""
+    def arrived(self, at_us: int, place: int, verdict: history.Verdict, server: int) -> None:
+        """Record that a request reached a server's machine, and what becomes of it there unless it is answered."""
         self._arrived[place] = at_us
+        self._server[place] = server
         self._verdict[place] = verdict
 
     def astray(self, place: int) -> None:
@@ -110,6 +113,10 @@ class Recorder:
     def known(self, place: int) -> bool:
         """Tell whether it is known already what the server's machine made of a request."""
         return self._arrived[place] != NEVER
+
+    def server(self, place: int) -> int:
+        """Return which server's machine a request came to."""
+        return self._server[place]
 
     def answered(self, place: int, answer: Answer | None) -> None:
         """Record the verdict of a running server, ``None`` if it says nothing."""
@@ -161,19 +168,19 @@ class Recorder:
             self._open[i] = opened
             self.trace.access.add(at_us, i, int(opened))
 
-    def slots(self, at_us: int, changes: Sequence[Change]) -> None:
-        """Record what happened to slots."""
+    def slots(self, at_us: int, changes: Sequence[Change], server: int = 0) -> None:
+        """Record what happened to slots of a server."""
         for kind, installation, address, live in changes:
             change = history.SlotChange[kind.name]
-            self.trace.slots.add(at_us, self._place[installation], change, address, live)
+            self.trace.slots.add(at_us, self._place[installation], change, address, live, server)
 
-    def count(self, at_us: int, live: int) -> None:
-        """Record how many slots the program says are live; the last time within an instant counts."""
+    def count(self, at_us: int, live: int, server: int) -> None:
+        """Record how many slots a server says are live; the last time within an instant counts."""
         counts = self.trace.counts
-        if len(counts) and counts.column("at_us")[-1] == at_us:
+        if len(counts) and (counts.column("at_us")[-1], counts.column("server")[-1]) == (at_us, server):
             counts.column("live")[-1] = live
         else:
-            counts.add(at_us, live)
+            counts.add(at_us, live, server)
 
     def copied_state(self, at_us: int, i: int, before: Status, after: Status) -> None:
         """Record that node ``i`` was given another state."""

@@ -51,6 +51,7 @@ class Verb(Enum):
     SERVER_START = "server.start"
     SERVER_RESUME = "server.resume"
     SERVER_SECOND = "server.second"
+    SERVER_CLONE = "server.clone"
     SERVER_MOVE = "server.move"
     SERVER_ROLLBACK = "server.rollback"
     DISK_FILL = "disk.fill"

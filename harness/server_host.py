@@ -6,7 +6,7 @@ It plays the events of a scenario that are about the server, and receives what a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from harness.recorder import Recorder
 from harness.scenario import Certificate, LicenceSpec, Scenario, Verb
 from harness.trace import NEVER, SERVER_HOST, EdgeKind, Spoilt, Verdict
 from harness.wires import Memory, Wire
-from reference_server.authority import Authority
+from reference_server.authority import Authority, Change
 from reference_server.licence import Licence
 from reference_server.protocol import Answer, Instant, Refusal, Request
 
@@ -58,6 +58,7 @@ class ServerHost:
     """The machine, its program behind ``wire``, and its clock.
 
     :param on_end: called when the program ends, before anything else happens.
+    :param place: 0 for the server itself, 1 for the copy of its machine.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class ServerHost:
         record: Recorder,
         agenda: Agenda,
         on_end: Callable[[], None],
+        place: int = 0,
     ) -> None:
         self._scenario = scenario
         self.clock = plan.server_clock
@@ -75,6 +77,7 @@ class ServerHost:
         self._record = record
         self._agenda = agenda
         self._on_end = on_end
+        self._place = place
         self.runs = False
         #: Suspended or hung: nothing that arrives is handled.
         self.frozen = False
@@ -119,19 +122,26 @@ class ServerHost:
         """Start the program at the start of the scenario."""
         # A clock that is stepped at 0 was wrong from the start: nobody has ever seen it right.
         self._start(self.clock.instant(0), 0)
-        if not self._wire.sees_slots:
-            for at_us in self._stated_us():
-                self._agenda.at(at_us, Part.LOOK, (), self._look)
+        self._look_when_stated()
 
-    def _stated_us(self) -> list[int]:
-        """Return when somebody wants to know the number of live slots, the end of the run included."""
-        instants = {self._scenario.duration_us}
-        for expect in self._scenario.expects:
-            if expect.registered is not None and expect.at_us is not None:
-                instants.add(expect.at_us)
-            elif expect.registered is not None and expect.between is not None:
-                instants |= {expect.between.first_us, expect.between.last_us}
-        return sorted(instants)
+    def copy_to(self, other: ServerHost, index: int) -> None:
+        """Let another machine be a copy of this one, as it was when the image of the event ``index`` was taken."""
+        other._certificates = list(self._certificates)
+        other._licence_suspensions = list(self._licence_suspensions)
+        other._be_a_copy(self._images[index])
+
+    def _be_a_copy(self, image: Any) -> None:
+        self._use_licence()
+        self._edge(EdgeKind.CLONED)
+        self._slots(self._wire.put_back(image))
+        self._start(self.clock.instant(self._agenda.now), 0)
+        self._look_when_stated()
+
+    def switch_off(self) -> None:
+        """The machine is gone, and its program with it."""
+        if self.runs:
+            self._end(EdgeKind.STOPPED)
+        self._arm_void()
 
     def happen(self, happening: Happening) -> None:
         """Let an event happen that is about the server."""
@@ -183,7 +193,8 @@ class ServerHost:
             in_force.remove(event.index)
         else:
             return  # Lifted before its time was up.
-        self._edge(on if in_force else off)
+        if not self._place:
+            self._edge(on if in_force else off)
         if in_force is self._licence_suspensions:
             self._use_licence()
         elif in_force is self._drifts:
@@ -202,7 +213,10 @@ class ServerHost:
             self._certificates.append((index, certificate))
 
     def _edge(self, kind: EdgeKind, *, value: int = 0, done: bool = True) -> None:
-        self._record.edge(self._agenda.now, SERVER_HOST, kind, value=value, done=done)
+        self._record.edge(self._agenda.now, SERVER_HOST - self._place, kind, value=value, done=done)
+
+    def _slots(self, changes: Sequence[Change]) -> None:
+        self._record.slots(self._agenda.now, changes, self._place)
 
     def _return(self, happening: Happening) -> None:
         event, verb, down, now = happening.event, happening.verb, self._down, self._agenda.now
@@ -227,7 +241,7 @@ class ServerHost:
         self.runs = started.runs
         if self.runs:
             self._down = None
-        self._record.slots(self._agenda.now, started.changes)
+        self._slots(started.changes)
         self._edge(EdgeKind.STARTED, done=started.runs)
         self._asked_us = self._agenda.now
         self._look_later()
@@ -258,7 +272,7 @@ class ServerHost:
         self.runs = False
         self._destroyed = True
         self._on_end()
-        self._record.slots(self._agenda.now, self._wire.destroy())
+        self._slots(self._wire.destroy())
         self._down = self._down or (index, self._agenda.now)
         self._edge(EdgeKind.DESTROYED)
 
@@ -267,7 +281,7 @@ class ServerHost:
             # What runs has its state in memory, and the tombstone of a destroyed server is not part of its state.
             self._edge(EdgeKind.ROLLED_BACK, value=to_us, done=False)
             return
-        self._record.slots(self._agenda.now, self._wire.put_back(self._images[index]))
+        self._slots(self._wire.put_back(self._images[index]))
         self._edge(EdgeKind.ROLLED_BACK, value=to_us)
         self._void_at = None
 
@@ -287,8 +301,10 @@ class ServerHost:
         failed = self._failed(trusted=trusted, damaged=damaged)
         if known and (failed is not None or not self._record.was_answered(place)):
             return None  # The copy of a packet cannot bring back a connection that is gone.
+        if known and self._record.server(place) != self._place:
+            return None  # Nor one to another machine.
         if failed is not None:
-            self._record.arrived(self._agenda.now, place, failed)
+            self._record.arrived(self._agenda.now, place, failed, self._place)
             return Outgoing(None)
         self.note_skipped_date()
         moment = "" if self._crash_at is None else self._crash_at[1]
@@ -296,19 +312,19 @@ class ServerHost:
             # Nothing is stored, so nothing has happened; a full disk is answered with an error that is no answer.
             verdict = Verdict.NONE if self._full else Verdict.CONNECTION_REFUSED
             if not known:
-                self._record.arrived(self._agenda.now, place, verdict)
+                self._record.arrived(self._agenda.now, place, verdict, self._place)
             self._crash(place)
             return None if verdict is Verdict.NONE else Outgoing(None)
         self._look_before()
         reply = self._wire.ask(request, source, self.clock.instant(self._agenda.now))
         self._asked_us = self._agenda.now
         self._look_later()
-        self._record.slots(self._agenda.now, reply.changes)
+        self._slots(reply.changes)
         answer = reply.answer
         if known:
             self._record.copied(self._agenda.now, place, answer)
         else:
-            self._record.arrived(self._agenda.now, place, Verdict.NONE)
+            self._record.arrived(self._agenda.now, place, Verdict.NONE, self._place)
             self._record.answered(place, answer)
         if moment:
             self._crash(place)
@@ -337,13 +353,27 @@ class ServerHost:
 
     # Looking at the number of live slots, where the slots themselves cannot be seen.
 
+    def _look_when_stated(self) -> None:
+        """Count the slots whenever the scenario states how many are live from now on, and at its end."""
+        if self._wire.sees_slots:
+            return
+        instants = {self._scenario.duration_us}
+        for expect in self._scenario.expects:
+            if expect.registered is not None and expect.at_us is not None:
+                instants.add(expect.at_us)
+            elif expect.registered is not None and expect.between is not None:
+                instants |= {expect.between.first_us, expect.between.last_us}
+        for at_us in sorted(instants):
+            if at_us >= self._agenda.now:
+                self._agenda.at(at_us, Part.LOOK, (self._place,), self._look)
+
     def _look(self) -> None:
         self._count(self._agenda.now)
 
     def _look_later(self) -> None:
         """Count the slots after everything at this instant."""
         if not self._wire.sees_slots:
-            self._agenda.at(self._agenda.now, Part.LOOK, (), self._look)
+            self._agenda.at(self._agenda.now, Part.LOOK, (self._place,), self._look)
 
     def _look_before(self) -> None:
         """Count the slots as they are before this instant.
@@ -359,7 +389,7 @@ class ServerHost:
         live = self._wire.registered(self.clock.instant(at_us))
         self._asked_us = at_us
         if live is not None:
-            self._record.count(at_us, live)
+            self._record.count(at_us, live, self._place)
 
     # The passing of time.
 
@@ -379,8 +409,7 @@ class ServerHost:
         if self._void_at != armed_us:
             return
         self._void_at = None
-        now = self._agenda.now
-        self._record.slots(now, self._wire.expire(self.clock.boot_us(now)))
+        self._slots(self._wire.expire(self.clock.boot_us(self._agenda.now)))
         self._arm_void()
 
     # Cruising.

@@ -4,7 +4,8 @@ The world writes it, and the rule book, the expectations and the reports read it
 happened. Each table is a handful of int columns that are cheap to append to. All instants are
 true time in microseconds since the scenario's start unless the name says otherwise (``*_boot_us`` is the
 host's own boot-time clock, ``*_wall_us`` its wall clock since the Unix epoch). A node is its place in
-``Scenario.nodes``, the server is `SERVER_HOST`, and "never" is `NEVER`.
+``Scenario.nodes``, the server's host is `SERVER_HOST`, that of a copied server `COPY_HOST`, and "never" is `NEVER`.
+Of servers, 0 is the server and 1 its copy.
 
 A cruising node's polls are one row of `Trace.beats` instead of one row of `Trace.exchanges` each. The
 digest covers transitions, failure rows, slot changes and the number of requests, and so does not depend
@@ -22,6 +23,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from reference_server.protocol import Details
 
 __all__ = [
+    "COPY_HOST",
     "FAILED",
     "NEVER",
     "SERVER_HOST",
@@ -47,6 +49,8 @@ __all__ = [
 
 NEVER = -1
 SERVER_HOST = -1
+#: The host of the machine that was copied from the server's.
+COPY_HOST = -2
 
 
 class Status(IntEnum):
@@ -158,6 +162,7 @@ class Exchange(NamedTuple):
     source: int  #: the address that the packet came from
     form: int  #: 0 for a request, else the code (10000, 10001) of bytes that are none
     lost: int  #: 1 if the request was lost on the way
+    server: int  #: which server's machine it came to, if it came to one
     arrived_us: int  #: at the server's machine, unless it was lost or found it suspended
     verdict: int  #: a `Verdict`, or the code of the refusal
     server_time_us: int  #: of a grant or release
@@ -228,20 +233,22 @@ class Failure(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """The slot of a node's installation changed. ``live`` is the number of live slots afterwards."""
+    """The slot of a node's installation changed at a ``server``. ``live`` is how many live ones that has afterwards."""
 
     at_us: int
     node: int
     change: int
     address: int
     live: int
+    server: int
 
 
 class Count(NamedTuple):
-    """So many slots were live after everything at this instant, as the running program said when it was asked."""
+    """So many slots of a ``server`` were live after everything at this instant, as its program said when asked."""
 
     at_us: int
     live: int
+    server: int
 
 
 class Edge(NamedTuple):

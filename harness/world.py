@@ -29,7 +29,7 @@ from harness.recorder import Recorder
 from harness.scenario import Scenario, Verb
 from harness.server_host import Outgoing, ServerHost, licence_of
 from harness.trace import EdgeKind, Spoilt, Trace
-from harness.wires import Memory, ServerFactory, WireFactory
+from harness.wires import Memory, ServerFactory, Wire, WireFactory
 from reference_server.authority import Authority
 from reference_server.protocol import (
     SIMULATED_KEY,
@@ -114,10 +114,13 @@ class World:
         self._plan = plan(scenario, seed=seed)
         self._network = self._plan.network
         self._addressing = self._plan.addressing
-        self._wire = wire(server, licence_of(scenario.licence_at(0)), reading)
-        self._record = Recorder(scenario, sees_slots=self._wire.sees_slots)
+        self._new_wire: Callable[[], Wire] = lambda: wire(server, licence_of(scenario.licence_at(0)), reading)
+        self._wires = [self._new_wire()]
+        self._record = Recorder(scenario, sees_slots=self._wires[0].sees_slots)
         self._agenda = Agenda(scenario.duration_us)
-        self._server = ServerHost(scenario, self._plan, self._wire, self._record, self._agenda, self._end_held)
+        self._server = self._host(0)
+        #: The server, and the copy of its machine if there is one.
+        self._servers = [self._server]
 
         nodes = scenario.nodes
         timeout_us = scenario.network.timeout_us
@@ -140,7 +143,7 @@ class World:
         self._held: dict[int, tuple[_Trip, Outgoing]] = {}
         self._holds = 0
         # Skipping is proven for the reference machines alone; anybody else's are asked every time.
-        in_memory = self._wire.authority if type(self._wire) is Memory else None
+        in_memory = self._wires[0].authority if type(self._wires[0]) is Memory else None
         provable = type(in_memory) is Authority and all(type(each) is Node for each in self._nodes)
         self._cruises = provable and not every_poll
         #: Nodes that share their installation id with another, which may claim their slot at any poll.
@@ -159,7 +162,13 @@ class World:
             self._agenda.run()
             return self._record.finish(self._nodes)
         finally:
-            self._wire.close()
+            for each in self._wires:
+                each.close()
+
+    def _host(self, place: int) -> ServerHost:
+        """Return the machine of a server, the latest wire leading to it."""
+        parts = (self._scenario, self._plan, self._wires[-1], self._record, self._agenda)
+        return ServerHost(*parts, on_end=lambda: self._end_held(place), place=place)
 
     # Events of the scenario.
 
@@ -168,8 +177,21 @@ class World:
         if verb is Verb.TLS_TRUST or verb.value.partition(".")[0] in _OF_NODES:
             for k, i in enumerate(self._meant(happening)):
                 self._node_event(happening, i, k)
+        elif verb is Verb.SERVER_CLONE and happening.phase is not Phase.IMAGE:
+            self._clone_server(happening)
         else:
-            self._server.happen(happening)
+            # A new licence file is brought to every machine that has the licence.
+            for server in self._servers if verb.value.startswith("licence.") else self._servers[:1]:
+                server.happen(happening)
+
+    def _clone_server(self, happening: Happening) -> None:
+        if happening.phase is Phase.END or len(self._servers) > 1:
+            self._servers[1].switch_off()
+            return
+        assert happening.event is not None, "an event of the scenario"
+        self._wires.append(self._new_wire())
+        self._servers.append(self._host(1))
+        self._server.copy_to(self._servers[1], happening.event.index)
 
     def _meant(self, happening: Happening) -> Sequence[int]:
         """Return the nodes that an event means now: a fault's end those that it took down, else by status."""
@@ -313,30 +335,32 @@ class World:
 
     def _arrive(self, trip: _Trip, target: int, request: Request | bytes, damaged: bool, sent_us: int) -> None:
         now = self._agenda.now
-        if not self._addressing.plain and not self._addressing.leads_to_server(target, now):
+        reached = 0 if self._addressing.plain else self._addressing.reaches(target, now)
+        if reached is None:
             self._record.astray(trip.place)
             return
-        outgoing = self._server.receive(
+        server = self._servers[reached]
+        outgoing = server.receive(
             request,
             trip.source,
             trip.place,
             number=trip.number,
-            trusted=self._trusted(trip.i, target),
+            trusted=self._trusted(trip.i, target, server),
             damaged=damaged,
         )
         if outgoing is None:
             return
-        if outgoing.answer is not None and self._server.slow_us and self._server.runs:
+        if outgoing.answer is not None and server.slow_us and server.runs:
             self._holds += 1
             self._held[self._holds] = (trip, outgoing)
             order = (sent_us, trip.i, trip.number)
-            self._agenda.at(now + self._server.slow_us, Part.SERVER_ARRIVAL, order, self._release, self._holds)
+            self._agenda.at(now + server.slow_us, Part.SERVER_ARRIVAL, order, self._release, self._holds)
             return
         self._answer(trip, outgoing)
 
-    def _trusted(self, i: int, target: int) -> bool:
-        """Tell whether node ``i`` trusts the certificate that the server presents now, by its own wall clock."""
-        certificate = self._server.certificate
+    def _trusted(self, i: int, target: int, server: ServerHost) -> bool:
+        """Tell whether node ``i`` trusts the certificate that a server presents now, by its own wall clock."""
+        certificate = server.certificate
         asked_for = self._scenario.server.name if self._points_to[i] is None else format_address(target)
         wall_us = self._clocks[i].wall_us(self._agenda.now)
         return (
@@ -351,14 +375,15 @@ class World:
     def _release(self, key: int) -> None:
         """A slow server sends an answer, unless it has ended or cannot."""
         held = self._held.pop(key, None)
-        if held is not None and not self._server.frozen:
+        if held is not None and not self._servers[self._record.server(held[0].place)].frozen:
             self._answer(*held)
 
-    def _end_held(self) -> None:
-        """The server's program ends, and with it the connections of those that still wait for an answer."""
-        for trip, _ in self._held.values():
-            self._answer(trip, Outgoing(None, Spoilt.BROKEN))
-        self._held.clear()
+    def _end_held(self, place: int) -> None:
+        """A server's program ends, and with it the connections of those that still wait for an answer."""
+        for key, (trip, _) in list(self._held.items()):
+            if self._record.server(trip.place) == place:
+                del self._held[key]
+                self._answer(trip, Outgoing(None, Spoilt.BROKEN))
 
     def _answer(self, trip: _Trip, outgoing: Outgoing) -> None:
         """Let an answer, or the news of a failed connection, leave for the node."""
@@ -370,7 +395,7 @@ class World:
         # The answer goes to the address that asked; a node that has moved away is not there any more.
         stray = self._origin(i, trip.origin[2]) != trip.origin
         if trip.origin[2] is not None and not self._addressing.plain:
-            stray = stray or not self._addressing.leads_to_server(trip.origin[2], now)
+            stray = stray or self._addressing.reaches(trip.origin[2], now) != self._record.server(trip.place)
         if not fate.delays_us or stray:
             self._record.answer_lost(trip.place)
             return

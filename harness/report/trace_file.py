@@ -9,6 +9,7 @@ from typing import Any
 from harness.report.as_json import code_value
 from harness.runner import Result
 from harness.trace import (
+    COPY_HOST,
     NEVER,
     SERVER_HOST,
     EdgeKind,
@@ -22,6 +23,9 @@ from harness.trace import (
 from reference_server.protocol import Code, Kind, format_address
 
 __all__ = ["trace_lines"]
+
+
+_SERVERS = {SERVER_HOST: "server", COPY_HOST: "copy of the server"}
 
 
 def trace_lines(result: Result) -> Iterator[str]:
@@ -50,7 +54,7 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
         record: dict[str, Any] = {
             "type": "edge",
             "at_us": edge.at_us,
-            "host": "server" if edge.host == SERVER_HOST else trace.nodes[edge.host],
+            "host": _SERVERS[edge.host] if edge.host < 0 else trace.nodes[edge.host],
             "what": EdgeKind(edge.what).name.lower(),
             "done": bool(edge.done),
         }
@@ -59,7 +63,7 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
         elif edge.what == EdgeKind.ROLLED_BACK:
             record["to_us"] = edge.value
         elif edge.what == EdgeKind.CLONED:
-            record["of"] = trace.nodes[edge.value]
+            record["of"] = "server" if edge.host < 0 else trace.nodes[edge.value]
         yield edge.at_us, record
     for e in trace.exchanges:
         record = {
@@ -79,6 +83,8 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
         }
         if e.lost or e.answer_lost:
             record["lost"] = "request" if e.lost else "answer"
+        if e.server:
+            record["server"] = "copy"
         if e.spoilt:
             record["spoilt"] = Spoilt(e.spoilt).name.lower()
         yield e.sent_us, {key: value for key, value in record.items() if value != NEVER}
@@ -112,10 +118,11 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
             "change": SlotChange(slot.change).name.lower(),
             "address": format_address(slot.address),
             "live": slot.live,
-        }
+        } | ({"server": "copy"} if slot.server else {})
         yield slot.at_us, record
     for count in trace.counts:
-        yield count.at_us, {"type": "registered", "at_us": count.at_us, "live": count.live}
+        record = {"type": "registered", "at_us": count.at_us, "live": count.live}
+        yield count.at_us, record | ({"server": "copy"} if count.server else {})
     for row in trace.failures:
         record = {
             "type": "failure",

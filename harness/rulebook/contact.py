@@ -63,7 +63,7 @@ def the_server_replies(history: History, tally: Tally) -> None:
             if exchange.verdict not in (Verdict.NONE, Verdict.REJECTED):
                 tally.broken(exchange.sent_us, name, f"request {exchange.number} was answered but never arrived")
             continue
-        down = history.server_downtime(exchange.arrived_us) is not None
+        down = history.server_downtime(exchange.arrived_us, exchange.server) is not None
         if place in history.crashed_by or exchange.verdict in (Verdict.UNTRUSTED, Verdict.BROKEN):
             continue  # The server ended in the midst of it, or the connection did.
         if down and exchange.verdict != Verdict.CONNECTION_REFUSED:
@@ -132,16 +132,16 @@ def silence_voids_the_slot(history: History, tally: Tally) -> None:
 
 def _judge_changes(history: History, tally: Tally) -> None:
     """Every change is there that has to be, and no other."""
-    recorded: Counter[tuple[int, int, int]] = Counter(
-        (slot.at_us, slot.node, slot.change) for slot in history.trace.slots if slot.change in _CHANGES
+    recorded: Counter[tuple[int, int, int, int]] = Counter(
+        (slot.at_us, slot.node, slot.change, slot.server) for slot in history.trace.slots if slot.change in _CHANGES
     )
     ledger = history.once(Ledger)
-    expected = Counter((each.at_us, each.node, int(each.change)) for each in ledger.expected)
+    expected = Counter((each.at_us, each.node, int(each.change), each.server) for each in ledger.expected)
     tally.passed((expected & recorded).total())
-    for at_us, node, change in sorted((expected - recorded).elements()):
+    for at_us, node, change, _ in sorted((expected - recorded).elements()):
         name = history.nodes[node].name
         tally.broken(at_us, name, f"the slot had to be {SlotChange(change).name.lower()} here, and was not")
-    for at_us, node, change in sorted((recorded - expected).elements()):
+    for at_us, node, change, _ in sorted((recorded - expected).elements()):
         name = history.nodes[node].name
         tally.broken(at_us, name, f"the slot was {SlotChange(change).name.lower()} here, without a reason")
 
@@ -152,15 +152,13 @@ def _judge_counts(history: History, tally: Tally) -> None:
     A number that stays wrong is one mistake.
     """
     ledger = history.once(Ledger)
-    counts = history.trace.counts
-    off = 0
-    for count in counts:
-        was_off, off = off, count.live - ledger.live_at(count.at_us)
-        if off and off != was_off:
-            message = f"{count.live} slots were live, where {count.live - off} had to be"
-            tally.broken(count.at_us, None, message)
-    last_us = max(counts.column("at_us"), default=NEVER)
-    tally.passed(sum(change.at_us <= last_us for change in ledger.expected))
+    off, last_us = [0, 0], [NEVER, NEVER]
+    for at_us, live, server in history.trace.counts:
+        was_off, off[server] = off[server], live - ledger.live_at(at_us, server)
+        last_us[server] = at_us
+        if off[server] not in (0, was_off):
+            tally.broken(at_us, None, f"{live} slots were live, where {live - off[server]} had to be")
+    tally.passed(sum(change.at_us <= last_us[change.server] for change in ledger.expected))
 
 
 def _note_overlaps(history: History, tally: Tally) -> None:

@@ -58,6 +58,7 @@ _DISTURBING = frozenset(
         Verb.SERVER_MOVE,
         Verb.SERVER_SLOW,
         Verb.SERVER_ROLLBACK,
+        Verb.SERVER_CLONE,
         Verb.SERVER_CRASH_AT,
         Verb.DISK_FILL,
         Verb.FORWARD_ADD,
@@ -125,8 +126,12 @@ class NodeView:
 
     @cached_property
     def away(self) -> list[Downtime]:
-        """The stretches in which the program did not run, or its host was suspended."""
-        return _downtimes(self.edges)
+        """The stretches in which the program did not run, or its host was suspended. A copy is off until it is made."""
+        stretches = _downtimes(self.edges)
+        if self.setup.clone_of is None:
+            return stretches
+        made_us = next((edge.at_us for edge in self.edges if edge.what == EdgeKind.STARTED), None)
+        return [Downtime(0, made_us, EdgeKind.STOPPED), *stretches]
 
     def awake(self, true_us: int) -> bool:
         """Tell whether the program runs, and is not suspended, at ``true_us``."""
@@ -198,7 +203,8 @@ class History:
         #: By node, the first one of the same installation, of which its slot is told.
         self.owner = [first[setup.installation] for setup in scenario.nodes]
         self.copies: dict[int, list[Copy]] = {}
-        self.server_edges: list[Edge] = []
+        #: What happened to the server, and to the copy of its machine.
+        self.edges_of: tuple[list[Edge], list[Edge]] = ([], [])
         for place, exchange in enumerate(self.exchanges):
             self.nodes[exchange.node].exchanges.append(Numbered(place, exchange))
         for beat in trace.beats:
@@ -214,8 +220,8 @@ class History:
         for slot in trace.slots:
             self.nodes[slot.node].slots.append(slot)
         for edge in trace.edges:
-            if edge.host == SERVER_HOST:
-                self.server_edges.append(edge)
+            if edge.host < 0:
+                self.edges_of[SERVER_HOST - edge.host].append(edge)
             else:
                 self.nodes[edge.host].edges.append(edge)
 
@@ -231,14 +237,24 @@ class History:
         """The last instant of the run."""
         return self.scenario.duration_us
 
-    @cached_property
-    def server_away(self) -> list[Downtime]:
-        """The stretches in which the server's program did not run, or its host was suspended."""
-        return _downtimes(self.server_edges)
+    @property
+    def server_edges(self) -> list[Edge]:
+        """What happened to the server itself."""
+        return self.edges_of[0]
 
-    def server_downtime(self, true_us: int) -> Downtime | None:
-        """Return the stretch of the server's absence in which ``true_us`` lies, ``None`` if it runs."""
-        return _within(self.server_away, true_us)
+    @cached_property
+    def copied_at_us(self) -> int | None:
+        """When the server's machine was copied to another, ``None`` if it never was."""
+        return next((edge.at_us for edge in self.edges_of[1] if edge.what == EdgeKind.CLONED), None)
+
+    @cached_property
+    def server_away(self) -> tuple[list[Downtime], list[Downtime]]:
+        """The stretches in which a server's program did not run, or its host was suspended; then those of its copy."""
+        return _downtimes(self.edges_of[0]), _downtimes(self.edges_of[1])
+
+    def server_downtime(self, true_us: int, server: int = 0) -> Downtime | None:
+        """Return the stretch of a server's absence in which ``true_us`` lies, ``None`` if it runs."""
+        return _within(self.server_away[server], true_us)
 
     def licence(self, true_us: int) -> LicenceSpec:
         """Return what is licensed at ``true_us``."""

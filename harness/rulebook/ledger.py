@@ -1,8 +1,9 @@
 """The rule book's own lease table, replayed from the requests that the server accepted.
 
 For every request that a running server received, `Ledger.before` says what the law makes of the slots at that moment:
-whether the sender holds one, how old its last accepted request is, how many are taken. `Ledger.changes` lists every
-change that a slot has to go through (taken, void, restored, dropped, freed). It believes the server about what it
+whether the sender holds one, how old its last accepted request is, how many are taken. `Ledger.expected` lists every
+change by which a slot has to go or come back (void, restored, dropped, freed), `Ledger.changes` also those that a grant
+brings. It believes the server about what it
 accepted, so that each decision is judged on the history as it was, and one mistake is not counted over and over.
 
 The law (Note 11, R034): a slot is void at the first microsecond beyond 24 h since its last accepted request arrived,
@@ -57,6 +58,7 @@ class ExpectedSlot(NamedTuple):
     at_us: int
     node: int
     change: SlotChange
+    server: int = 0
 
 
 @dataclass
@@ -80,10 +82,44 @@ class _Lease:
 
 
 class Ledger:
-    """The lease table of one history."""
+    """The lease tables of one history, that of the server and, if its machine was copied, that of the copy."""
 
     def __init__(self, history: History) -> None:
+        tables = [_Table(history, 0, None)]
+        if history.copied_at_us is not None:
+            tables.append(_Table(history, 1, tables[0].images[history.copied_at_us]))
+        self._tables = tables
+        #: By the place of an exchange that reached a running server.
+        self.before = {place: view for table in tables for place, view in table.before.items()}
+        #: Every change; moves are none.
+        self.changes = [each for table in tables for each in table.changes]
+        self.expected = [each for each in self.changes if each.change is not SlotChange.TAKEN]
+        #: What each second arrival of a request had to be answered, in the order of the trace's copies.
+        self.copies = [each for table in tables for each in table.copies]
+
+    def date_at(self, true_us: int) -> int:
+        """Return the server's date for a request that arrives at ``true_us``, in wall-clock us."""
+        return self._tables[0].dates.at(true_us)
+
+    def live_at(self, true_us: int, server: int = 0) -> int:
+        """Return how many slots of a server have to be live after everything at ``true_us``."""
+        live = self._tables[server].live
+        place = bisect_right(live, true_us, key=lambda count: count[0])
+        return live[place - 1][1] if place else 0
+
+    def holders_before(self, true_us: int) -> list[int]:
+        """Return the nodes that have to hold a live slot of the server just before ``true_us``, in order."""
+        last = {each.node: each.change for each in self._tables[0].changes if each.at_us < true_us}
+        return sorted(node for node, change in last.items() if change not in GONE)
+
+
+class _Table:
+    """The lease table of one server, which began as the ``image`` of another if it is a copy."""
+
+    def __init__(self, history: History, server: int, image: _Image | None) -> None:
         self._history = history
+        self._server = server
+        self._image = image
         self._clocks = history.clocks
         self._latency_us = history.scenario.network.latency_us
         reading = history.reading
@@ -95,41 +131,19 @@ class Ledger:
         self._down_since: int | None = None
         #: By the place of an exchange that reached a running server.
         self.before: dict[int, LeaseView] = {}
-        #: Every change, in order; moves are none.
         self.changes: list[ExpectedSlot] = []
         #: From when on how many slots are live.
-        self._live: list[tuple[int, int]] = []
+        self.live: list[tuple[int, int]] = []
         #: What each second arrival of a request had to be answered, in the order of the trace's copies.
         self.copies: list[tuple[Copy, int]] = []
         self._answered: dict[int, tuple[tuple[object, int], ...]] = {}
-        backs = [edge for edge in history.server_edges if edge.what == EdgeKind.ROLLED_BACK and edge.done]
-        self._wanted = sorted({edge.value for edge in backs})
-        self._images: dict[int, _Image] = {}
-        self._dates = _Dates(history)
+        wanted = {edge.value for edge in history.edges_of[server] if edge.what == EdgeKind.ROLLED_BACK and edge.done}
+        if not server and history.copied_at_us is not None:
+            wanted.add(history.copied_at_us)
+        self._wanted = sorted(wanted)
+        self.images: dict[int, _Image] = {}
+        self.dates = _Dates(history, server)
         self._replay()
-
-    def date_at(self, true_us: int) -> int:
-        """Return the server's date for a request that arrives at ``true_us``, in wall-clock us."""
-        return self._dates.at(true_us)
-
-    @property
-    def expected(self) -> list[ExpectedSlot]:
-        """Every change by which a slot has to go or to come back."""
-        return [each for each in self.changes if each.change is not SlotChange.TAKEN]
-
-    def live_at(self, true_us: int) -> int:
-        """Return how many slots have to be live after everything at ``true_us``."""
-        place = bisect_right(self._live, true_us, key=lambda count: count[0])
-        return self._live[place - 1][1] if place else 0
-
-    def holders_before(self, true_us: int) -> list[int]:
-        """Return the nodes that have to hold a live slot just before ``true_us``, in order."""
-        last = {each.node: each.change for each in self.changes if each.at_us < true_us}
-        return sorted(node for node, change in last.items() if change not in GONE)
-
-    def _change(self, at_us: int, node: int, change: SlotChange) -> None:
-        self.changes.append(ExpectedSlot(at_us, node, change))
-        self._live.append((at_us, len(self._units)))
 
     def _replay(self) -> None:
         for at_us, what in self._moments():
@@ -143,6 +157,7 @@ class Ledger:
                 self._copy(what)
             else:
                 self._arrival(*what)
+        self._take_images(self._history.end_us)
         self._void_until(self._history.end_us, including=True)
 
     def _take_images(self, at_us: int) -> None:
@@ -152,7 +167,7 @@ class Ledger:
             self._void_until(to_us, including=False)
             for lease in self._leases.values():
                 self._settle(lease, to_us)
-            self._images[to_us] = _Image([replace(each) for each in self._leases.values()], dict(self._answered))
+            self.images[to_us] = _Image([replace(each) for each in self._leases.values()], dict(self._answered))
 
     def _moments(self) -> Iterator[tuple[int, Edge | Beat | Copy | tuple[int, Exchange]]]:
         """Yield what concerns the server, in the law's order of ties."""
@@ -163,22 +178,29 @@ class Ledger:
             asked = exchanges[place]
             return 1, asked.sent_us, asked.node, asked.number, then
 
-        for k, edge in enumerate(self._history.server_edges):
+        for k, edge in enumerate(self._history.edges_of[self._server]):
             # A crash in the course of a request comes after it.
             by_request = edge.what == EdgeKind.CRASHED and edge.value > 0
             moments.append(((edge.at_us, *(tie(edge.value - 1, 2) if by_request else (0, k))), edge))
         for place, exchange in enumerate(exchanges):
             cut_short = exchange.verdict == Verdict.NONE and place in self._history.crashed_by
-            if exchange.arrived_us != NEVER and exchange.verdict not in FAILED and not cut_short:
+            handled = exchange.arrived_us != NEVER and exchange.verdict not in FAILED and not cut_short
+            if handled and exchange.server == self._server:
                 moments.append(((exchange.arrived_us, *tie(place, 0)), (place, exchange)))
         for copy in self._history.trace.copies:
-            moments.append(((copy.arrived_us, *tie(copy.place, 1)), copy))
-        for beat in self._history.trace.beats:
+            if exchanges[copy.place].server == self._server:
+                moments.append(((copy.arrived_us, *tie(copy.place, 1)), copy))
+        for beat in self._history.trace.beats if self._server == 0 else ():
             arrived_us = beat.first_sent_us + self._latency_us
             moments.append(((arrived_us, 1, beat.first_sent_us, beat.node, beat.first_number), beat))
         moments.sort(key=lambda moment: moment[0])
         for key, what in moments:
             yield key[0], what
+
+    def _expect(self, at_us: int, node: int, change: SlotChange) -> None:
+        """Note a change that has just been made."""
+        self.changes.append(ExpectedSlot(at_us, node, change, self._server))
+        self.live.append((at_us, len(self._units)))
 
     # What happens to the server.
 
@@ -198,10 +220,13 @@ class Ledger:
             self._running = True
             self._start(edge.at_us)
         elif kind is EdgeKind.ROLLED_BACK and edge.done:
-            self._put_back(edge)
+            self._put_back(edge, self.images[edge.value])
+        elif kind is EdgeKind.CLONED:
+            assert self._image is not None, "only a copy was copied"
+            self._put_back(edge, self._image)
+            self._down_since = edge.at_us
 
-    def _put_back(self, edge: Edge) -> None:
-        image = self._images[edge.value]
+    def _put_back(self, edge: Edge, image: _Image) -> None:
         held = {node for node, lease in self._leases.items() if not lease.marked}
         # In what was stored nothing is marked, and the next start judges the age of everything.
         self._leases = {each.node: replace(each, marked=False, void_us=_NEVER_VOID) for each in image.leases}
@@ -211,7 +236,7 @@ class Ledger:
             self._units[lease.unit] = self._units.get(lease.unit, 0) + 1
         for node in sorted(held ^ set(self._leases)):
             change = SlotChange.LOST if node in held else SlotChange.FOUND
-            self._change(edge.at_us, node, change)
+            self._expect(edge.at_us, node, change)
 
     def _start(self, at_us: int) -> None:
         reading = self._history.reading
@@ -234,19 +259,19 @@ class Ledger:
             if silence_us > self.lease_us:
                 self._end(lease)
                 if not lease.marked:
-                    self._change(at_us, lease.node, SlotChange.VOID)
+                    self._expect(at_us, lease.node, SlotChange.VOID)
                 continue
             if lease.marked:
                 lease.marked = False
                 self._units[lease.unit] = self._units.get(lease.unit, 0) + 1
-                self._change(at_us, lease.node, SlotChange.RESTORED)
+                self._expect(at_us, lease.node, SlotChange.RESTORED)
             self._set_void(lease)
 
     def _drop_all(self, at_us: int) -> None:
         for lease in list(self._leases.values()):
             self._end(lease)
             if not lease.marked:
-                self._change(at_us, lease.node, SlotChange.DROPPED)
+                self._expect(at_us, lease.node, SlotChange.DROPPED)
 
     # What arrives.
 
@@ -288,7 +313,7 @@ class Ledger:
         if not exchange.form:
             known = dict(reversed(self._answered.get(owner, ())))
             seen = known.get(self._known_by(exchange), NEVER_SEEN)
-        return LeaseView(live, address, age_us, len(self._units), unit in self._units, self._dates.at(at_us), seen)
+        return LeaseView(live, address, age_us, len(self._units), unit in self._units, self.dates.at(at_us), seen)
 
     def _accept(self, exchange: Exchange, at_us: int, view: LeaseView, verdict: int) -> None:
         """Let the slots be what the server made of a request; what it has seen before changes nothing."""
@@ -304,12 +329,12 @@ class Ledger:
         if exchange.kind == Kind.UNBIND:
             if lease is not None:
                 self._end(lease)
-                self._change(at_us, lease.node, SlotChange.FREED)
+                self._expect(at_us, lease.node, SlotChange.FREED)
         elif lease is None:
             lease = _Lease(owner, unit, exchange.source, at_us, 0, 0, 0)
             self._leases[owner] = lease
             self._units[unit] = self._units.get(unit, 0) + 1
-            self._change(at_us, owner, SlotChange.TAKEN)
+            self._expect(at_us, owner, SlotChange.TAKEN)
             self._renew(lease, exchange.source, at_us)
         else:
             self._renew(lease, exchange.source, at_us)
@@ -358,7 +383,7 @@ class Ledger:
                 # The next start judges it anew on the wall clock.
                 self._leave_unit(lease)
                 lease.marked = True
-            self._change(due_us, node, SlotChange.VOID)
+            self._expect(due_us, node, SlotChange.VOID)
 
     def _leave_unit(self, lease: _Lease) -> None:
         self._units[lease.unit] -= 1
@@ -384,10 +409,11 @@ class _Dates:
     An earlier state that is put back forgets the dates since.
     """
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, server: int) -> None:
+        self._server = server
         self._clocks = history.clocks
         back = [at_us for at_us, by_us in history.clocks.steps(SERVER) if by_us < 0]
-        backs = [edge for edge in history.server_edges if edge.what == EdgeKind.ROLLED_BACK and edge.done]
+        backs = [edge for edge in history.edges_of[server] if edge.what == EdgeKind.ROLLED_BACK and edge.done]
         #: From when which floors are in force: (from when, the date is at least this). Only steps back make any.
         self._epochs: list[tuple[int, list[tuple[int, int]]]] = [(0, [])]
         if not back:
@@ -408,13 +434,24 @@ class _Dates:
         handled = [
             e.arrived_us
             for e in history.exchanges
-            if e.arrived_us != NEVER and e.verdict not in (Verdict.NONE, *FAILED) and stored(e.arrived_us)
+            if e.arrived_us != NEVER
+            and e.verdict not in (Verdict.NONE, *FAILED)
+            and self._is_of(history, e.server, e.arrived_us)
+            and stored(e.arrived_us)
         ]
-        handled += [copy.arrived_us for copy in history.trace.copies if stored(copy.arrived_us)]
+        handled += [
+            copy.arrived_us
+            for copy in history.trace.copies
+            if self._is_of(history, history.exchanges[copy.place].server, copy.arrived_us) and stored(copy.arrived_us)
+        ]
         starts = [
             edge.at_us
-            for edge in history.server_edges
-            if edge.what == EdgeKind.STARTED and edge.done and stored(edge.at_us)
+            for server, edges in enumerate(history.edges_of)
+            for edge in edges
+            if edge.what == EdgeKind.STARTED
+            and edge.done
+            and self._is_of(history, server, edge.at_us)
+            and stored(edge.at_us)
         ]
         # The start at 0 finds its clock wrong already. Any other is the end of an event, and comes before a step.
         handled += [at_us for at_us in starts if at_us == 0]
@@ -427,7 +464,7 @@ class _Dates:
                 first_us = beat.first_sent_boot_us
                 before_us = history.clocks.boot_us(name, max(0, until_us - 1 - latency_us))
                 k = min(beat.polls - 1, (before_us - first_us) // PERIOD_US)
-                if k >= 0 and stored(beat.first_sent_us):
+                if k >= 0 and self._is_of(history, 0, beat.first_sent_us) and stored(beat.first_sent_us):
                     arrived_us = history.clocks.true_us(name, first_us + k * PERIOD_US) + latency_us
                     last_us = max(last_us, arrived_us)
             if last_us >= since_us and last_us != NEVER:
@@ -437,6 +474,14 @@ class _Dates:
                     floor = max(floor, history.clocks.wall_us(SERVER, at_us, before_steps=True))
             floors.append((until_us, floor))
         return floors
+
+    def _is_of(self, history: History, server: int, true_us: int) -> bool:
+        """Tell whether the date that a server stored at an instant is known to this one.
+
+        A copy knows those of the machine that it was copied from, up to then.
+        """
+        copied_us = history.copied_at_us
+        return server == self._server or (self._server == 1 and copied_us is not None and true_us < copied_us)
 
     def at(self, true_us: int) -> int:
         """Return the date at which a request that arrives at ``true_us`` is judged."""

@@ -114,7 +114,7 @@ def destroyed_for_ever(history: History, tally: Tally) -> None:
             else:
                 tally.passed()
     for asked in history.exchanges:
-        if asked.arrived_us < destroyed:
+        if asked.arrived_us < destroyed or asked.server:
             continue
         if asked.verdict == Verdict.CONNECTION_REFUSED:
             tally.passed()

@@ -125,7 +125,8 @@ class NodeLaw:
         self._expires_us: int | None = None
         self._due_us: int | None = None
         self._strikes = 0
-        self._awake = True
+        # A copy is off until it is made.
+        self._awake = node.setup.clone_of is None
         self._awake_since_us = 0
         self._outstanding: Exchange | None = None
         self._walk()

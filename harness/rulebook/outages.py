@@ -19,15 +19,18 @@ __all__: list[str] = []
 
 def _stops(history: History) -> Iterator[Downtime]:
     """Yield the stops and crashes of the server's program; a suspension is none."""
-    yield from (each for each in history.server_away if each.what in DOWN)
+    yield from (each for each in history.server_away[0] if each.what in DOWN)
 
 
 def _long_stops(history: History) -> Iterator[tuple[Downtime, int]]:
     """Yield the ended stops that lose every registration, by the reading's limit, with the instant of the return.
 
     A wall clock that was set since the last request that a slot may still live from changes what the start makes of
-    it, so such a stop proves nothing. Nor does one in which an earlier state was put back.
+    it, so such a stop proves nothing. Nor does one in which an earlier state was put back, or where a copy of the
+    server grants as well.
     """
+    if history.copied_at_us is not None:
+        return
     limit_us = DAY_US + (PERIOD_US if history.reading.lapse_needs_later_miss else 0)
     for stop in _stops(history):
         if stop.end_us is None or history.clocks.drifts(SERVER):
@@ -94,7 +97,7 @@ def the_node_shows_the_outage(history: History, tally: Tally) -> None:
     for asked in history.exchanges:
         if asked.kind == Kind.UNBIND or asked.outcome != Outcome.UNANSWERED or asked.arrived_us == NEVER:
             continue
-        stop = history.server_downtime(asked.arrived_us)
+        stop = history.server_downtime(asked.arrived_us, asked.server)
         if stop is None or stop.what not in DOWN or asked.sent_us - stop.start_us >= DAY_US:
             continue
         node = history.nodes[asked.node]

@@ -268,6 +268,16 @@ def _earlier(to: int, info: ValidationInfo) -> int:
     return to
 
 
+class ServerClone(EventTable):
+    """The server's machine, with everything on it, is copied to another, whose program starts."""
+
+    model_config = ConfigDict(title="server clone")
+
+    do: Literal["server.clone"] = _DO
+    address: Address = Field(description="The address of the copy, to which nodes can be pointed.")
+    lasts: Lasting | None = Field(None, description="How long the copy runs. Left out: to the end.")
+
+
 class Rollback(EventTable):
     """A snapshot of the server's disk is put back. The program must be stopped."""
 
@@ -676,6 +686,7 @@ AnyEvent = (
     | ServerCrashAt
     | ServerSlow
     | ServerMove
+    | ServerClone
     | ServerAction
     | Rollback
     | MachineFault

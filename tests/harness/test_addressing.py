@@ -43,7 +43,7 @@ def test_the_values_over_time() -> None:
         None,
         HERE,
     ]
-    assert [where.leads_to_server(BOX, at) for at in (49, 50, 59, 60)] == [False, True, True, False]
+    assert [where.reaches(BOX, at) for at in (49, 50, 59, 60)] == [None, 0, 0, None]
     assert not where.plain
     assert plan(a_world(event(0, Verb.NETWORK_CUT, "a"))).addressing.plain
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import pytest
 
+from harness.expectations import Timelines
+from harness.rulebook import Ruling, judge
 from harness.scenario import Verb
 from harness.trace import NEVER, EdgeKind, Outcome, SlotChange, Spoilt, Status, Trace, Verdict
+from harness.world import run
 from reference_server.protocol import Code
-from reference_server.readings import READINGS
-from tests.harness.stage import LATENCY, broken, event, exchanges, play, turns
+from reference_server.readings import LITERAL, READINGS
+from tests.harness.stage import LATENCY, a_world, broken, event, exchanges, play, turns
 from tests.rulebook.hand import DAY, FIRST, HOUR, MINUTE, SECOND, node
 
 #: The poll at 2 h is the first one after this.
@@ -270,3 +273,62 @@ def test_a_destroyed_server_stays_destroyed() -> None:
         (5 * HOUR, EdgeKind.STARTED, 0),
     ]
     assert not broken(*events, duration_us=7 * HOUR)
+
+
+# A copy of the machine.
+
+COPY = 0xAC103F90
+
+
+def test_a_copy_of_the_machine_serves_on_its_own() -> None:
+    # Copied at 3 h with the slot of a, whose age is that of its poll at 2 h. c is pointed to the copy at 5 h and
+    # registers there at 6 h.
+    nodes = (node("a"), node("c", address=FIRST + 2, register_us=6 * HOUR))
+    events = [
+        event(3 * HOUR, Verb.SERVER_CLONE, address=COPY),
+        event(5 * HOUR, Verb.NODE_POINT, "c", address=COPY),
+    ]
+    trace = play(*events, nodes=nodes, capacity=2, duration_us=27 * HOUR)
+    assert [(slot.at_us, slot.change, slot.live, slot.server) for slot in trace.slots] == [
+        (LATENCY, SlotChange.TAKEN, 1, 0),
+        (3 * HOUR, SlotChange.FOUND, 1, 1),
+        (6 * HOUR + LATENCY, SlotChange.TAKEN, 2, 1),
+        # Nobody renews the copied slot of a, so it is void 24 h after its poll at 2 h.
+        (26 * HOUR + LATENCY + 1, SlotChange.VOID, 1, 1),
+    ]
+    assert {each.server for each in exchanges(trace)} == {0}
+    assert {each.server for each in exchanges(trace, 1)} == {1}
+    assert not broken(*events, nodes=nodes, capacity=2, duration_us=27 * HOUR)
+
+
+def test_two_machines_hold_twice_the_capacity_and_that_is_noted() -> None:
+    nodes = (node("a"), node("b", address=FIRST + 1, register_us=6 * HOUR))
+    events = [
+        event(3 * HOUR, Verb.NODE_UNBIND, "a"),
+        event(4 * HOUR, Verb.SERVER_CLONE, address=COPY),
+        event(5 * HOUR, Verb.NODE_POINT, "b", address=COPY),
+        event(7 * HOUR, Verb.NODE_REGISTER, "a"),
+    ]
+    world = a_world(*events, nodes=nodes, capacity=1, duration_us=9 * HOUR)
+    trace = run(world, LITERAL)
+    assert [each.verdict for each in exchanges(trace, 1)] == [Verdict.GRANTED, Verdict.GRANTED]
+    assert turns(trace)[-1] == (7 * HOUR + ROUND_TRIP, Status.REGISTERED)
+    judged = judge(world, LITERAL, trace)["R018"]
+    # Each of them grants what it may, and between them they hold two slots from 7 h and 5 ms on.
+    assert judged.ruling is Ruling.HELD
+    (note,) = judged.notes
+    assert (note.at_us, note.message) == (7 * HOUR + LATENCY, "two machines with one licence hold 2 slots of 1")
+    assert Timelines(world, trace).of("registered", None).at(8 * HOUR) == 2
+
+
+def test_a_copy_goes_on_when_the_server_is_down_and_is_gone_when_it_is_switched_off() -> None:
+    events = [
+        event(3 * HOUR, Verb.SERVER_CLONE, address=COPY, lasts_us=4 * HOUR),
+        event(3 * HOUR, Verb.NODE_POINT, "a", address=COPY),
+        event(3 * HOUR, Verb.SERVER_STOP),
+    ]
+    trace = play(*events, duration_us=9 * HOUR)
+    polls = exchanges(trace)[2:]
+    assert [each.outcome for each in polls] == [Outcome.POSITIVE, Outcome.POSITIVE, Outcome.UNANSWERED]
+    assert (polls[-1].arrived_us, polls[-1].lost) == (NEVER, 1)
+    assert not broken(*events, duration_us=9 * HOUR)

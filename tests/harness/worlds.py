@@ -30,6 +30,7 @@ LASTING = (
     Verb.SERVER_SUSPEND,
     Verb.SERVER_HANG,
     Verb.SERVER_SLOW,
+    Verb.SERVER_CLONE,
     Verb.DISK_FILL,
     Verb.IDENTITY_DRIFT,
     Verb.NODE_STOP,
@@ -114,7 +115,7 @@ def path_keys(draw: st.DrawFn, verb: Verb, some: tuple[str, ...]) -> dict[str, A
         keys["last_address"] = keys["address"] + 3 if kind == "carrier" else None
     if verb in (Verb.NAT_REMOVE, Verb.TLS_TRUST, Verb.ANSWER_SPOIL):
         keys["nodes"] = some
-    if verb in (Verb.SERVER_MOVE, Verb.DNS_CHANGE, Verb.FORWARD_ADD, Verb.NODE_POINT):
+    if verb in (Verb.SERVER_MOVE, Verb.SERVER_CLONE, Verb.DNS_CHANGE, Verb.FORWARD_ADD, Verb.NODE_POINT):
         keys["address"] = draw(st.sampled_from([SERVER_ADDRESS, ELSEWHERE, BOX]))
     if verb is Verb.FORWARD_ADD:
         keys["hairpin"] = draw(st.booleans())

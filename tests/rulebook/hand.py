@@ -130,6 +130,7 @@ class Story:
                 source=source,
                 form=form,
                 lost=lost,
+                server=0,
                 arrived_us=NEVER if lost else at_us + 5 * MS,
                 verdict=told if isinstance(told, int) else verdict,
                 server_time_us=server_time_us,
@@ -211,7 +212,7 @@ class Story:
     def slot(self, name: str, at_us: int, change: SlotChange, live: int) -> None:
         """Add a change of a slot."""
         place = self._place[name]
-        self.trace.slots.add(at_us, place, change, self.scenario.nodes[place].address, live)
+        self.trace.slots.add(at_us, place, change, self.scenario.nodes[place].address, live, 0)
 
     def edge(self, host: str, at_us: int, what: EdgeKind, value: int = 0, *, done: bool = True) -> None:
         """Add what happened to a host, or, if it is not ``done``, what was tried."""
