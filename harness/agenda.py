@@ -19,9 +19,9 @@ __all__ = ["Agenda", "Part"]
 
 
 class Part(IntEnum):
-    """The parts of an instant, in order. The timers of a node (`fake_fdl_nodes.node.Timer`) have each its own.
+    """The parts of an instant, in order. The timers of a node (`fake_fdl_nodes.node.Timer`) are each their own.
 
-    Last, and only where slots cannot be seen, the server is asked for their number.
+    In ``LOOK`` somebody only looks at what has become of the round.
     """
 
     IMAGE = -1

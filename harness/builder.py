@@ -24,6 +24,7 @@ from harness.runner import Result, jobs_for, run_one
 from harness.scenario import Scenario, Verb
 from harness.scenario_file import from_mapping
 from harness.systems import Choice
+from harness.wires import MEMORY
 from reference_server.readings import reading_named
 
 __all__ = ["Moment", "WorldBuilder"]
@@ -115,15 +116,17 @@ class WorldBuilder:
         every_poll: bool = False,
         server: Choice = None,
         node: Choice = None,
+        wire: str = MEMORY,
     ) -> Result:
         """Run what was built for ``duration`` and return what came of it.
 
         :param server: what makes the server under test, or its name such as ``"package.module:factory"``.
         :param node: what makes each node under test, or its name.
+        :param wire: the name of the way to the server.
         :raises Mistake: if one of them is nothing that could.
         """
         scenario = self.scenario(duration)
-        (job,) = jobs_for(scenario, [reading_named(reading)], every_poll=every_poll)
+        (job,) = jobs_for(scenario, [reading_named(reading)], every_poll=every_poll, wire=wire)
         result = run_one(job, server=server, node=node)
         self._last = result
         return result

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.library import find_scenarios, library_path
+from harness.wires.names import MEMORY, WIRES
 from reference_server.readings import READINGS, Reading
 
 if TYPE_CHECKING:
@@ -68,6 +69,13 @@ def _readings(_context: click.Context, _parameter: click.Parameter, name: str | 
 @click.option("--server", metavar="NAME", help="Test the server that this makes, such as package.module:factory.")
 @click.option("--node", metavar="NAME", help="Test the node that this makes, in place of each node.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="What chance is drawn from: lost packets, delays.")
+@click.option(
+    "--wire",
+    type=click.Choice(list(WIRES)),
+    default=MEMORY,
+    show_default=True,
+    help="How requests get to the server. What it cannot express is skipped.",
+)
 @click.option("--every-poll", is_flag=True, help="Simulate also the polls that can change nothing.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the results as JSON.")
 @click.option("--junit", "junit_file", type=click.Path(path_type=Path), help="Write the results as JUnit XML.")
@@ -80,6 +88,7 @@ def run(
     seed: int,
     server: str | None,
     node: str | None,
+    wire: str,
     every_poll: bool,
     json_file: Path | None,
     junit_file: Path | None,
@@ -93,7 +102,8 @@ def run(
     names none under the scenario's own reading.
 
     Exit codes: 0 all held; 1 a rule was violated, an expectation not met, or the harness itself is at fault; 2 a file
-    or the call is wrong, and nothing was run; 3 a rule that a scenario names could not be judged.
+    or the call is wrong, and nothing was run; 3 a rule that a scenario names could not be judged, or the wire can
+    express none of the scenarios.
     """
     from rich.console import Console
 
@@ -109,7 +119,7 @@ def run(
     _make(trace_dir)
     jobs: list[Job] = []
     for scenario in scenarios:
-        jobs += jobs_for(scenario, readings, seed=seed, every_poll=every_poll, server=server, node=node)
+        jobs += jobs_for(scenario, readings, seed=seed, every_poll=every_poll, server=server, node=node, wire=wire)
     console = Console()
     try:
         results = show_as_they_come(run_jobs(jobs, workers), jobs, console)
@@ -132,7 +142,7 @@ def run(
     outcomes = [result.outcome for result in results]
     if Outcome.FAILED in outcomes:
         raise SystemExit(FAILED)
-    if Outcome.UNKNOWN in outcomes:
+    if Outcome.UNKNOWN in outcomes or set(outcomes) == {Outcome.SKIPPED}:
         raise SystemExit(UNJUDGED)
 
 

@@ -79,10 +79,10 @@ class Timelines:
             # What the servers tell of them; ``None`` where one tells nothing.
             self._registered = Timeline(None, [], [])
             told: list[int | None] = [None, 0]
-            for sample in trace.registered:
-                told[sample.server] = None if sample.live == NEVER else sample.live
+            for at_us, number, server in trace.counts:
+                told[server] = None if number == NEVER else number
                 known = [each for each in told if each is not None]
-                _append(self._registered, sample.at_us, sum(known) if len(known) == len(told) else None)
+                _append(self._registered, at_us, sum(known) if len(known) == len(told) else None)
 
     def of(self, what: str, node: str | None) -> Timeline:
         """Return the timeline of ``status``, ``access`` or ``failure`` of ``node``, or of ``registered``."""

@@ -1,7 +1,8 @@
 """The pytest plugin: scenario files are tests, and tests can build worlds.
 
 Plain ``pytest`` collects every TOML file that is a scenario, one item for each reading it is run under
-(``--fdl-reading``, or the ini option ``fdl_readings``; else its own). Two fixtures serve tests in Python: ``world``, a
+(``--fdl-reading``, or the ini option ``fdl_readings``; else its own), over the wire ``--fdl-wire`` (or ``fdl_wire``).
+Two fixtures serve tests in Python: ``world``, a
 fresh `harness.builder.WorldBuilder`, and ``run_scenario``.
 """
 
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.wires.names import MEMORY, WIRES
 from reference_server.readings import READINGS
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ _MARKS = ("title", "duration", "nodes")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--fdl-reading``, ``--fdl-server``, ``--fdl-node`` and the ini option ``fdl_readings``."""
+    """Add ``--fdl-reading``, ``--fdl-server``, ``--fdl-node`` and ``--fdl-wire``, and two ini options of such names."""
     group = parser.getgroup("fdl-harness", "scenarios of FineDataLink licensing")
     group.addoption(
         "--fdl-reading",
@@ -51,12 +53,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             metavar="NAME",
             help=f"run scenario files with the {what} that this makes, such as package.module:factory",
         )
+    group.addoption("--fdl-wire", metavar="NAME", help="run scenario files over this wire; memory if left out")
     parser.addini("fdl_readings", "the readings under which scenario files are run", type="args", default=[])
+    parser.addini("fdl_wire", "the wire over which scenario files are run", type="string", default=MEMORY)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse an unknown reading, and a system under test that is none, before anything is collected."""
+    """Refuse an unknown reading or wire, and a system under test that is none, before anything is collected."""
     _readings(config)
+    _wire(config)
     kinds: tuple[Kind, ...] = ("server", "node")
     for what in kinds:
         name = config.getoption(f"--fdl-{what}")
@@ -68,6 +73,13 @@ def pytest_configure(config: pytest.Config) -> None:
                 check(name, what)
             except Mistake as error:
                 raise pytest.UsageError(f"--fdl-{what}: {error}") from None
+
+
+def _wire(config: pytest.Config) -> str:
+    name: str = config.getoption("--fdl-wire") or config.getini("fdl_wire")
+    if name not in WIRES:
+        raise pytest.UsageError(f"no wire is named {name!r}; there are {', '.join(WIRES)}")
+    return name
 
 
 def _readings(config: pytest.Config) -> list[str]:
@@ -145,13 +157,15 @@ class ScenarioItem(pytest.Item):
         self._scenario = scenario
 
     def runtest(self) -> None:
-        """Run it, and fail unless it passes."""
+        """Run it, and fail unless it passes; what the wire cannot express is skipped."""
         from harness.report.failures import explain
         from harness.runner import Outcome, jobs_for, run_one
 
         server, node = (self.config.getoption(f"--fdl-{what}") for what in ("server", "node"))
-        (job,) = jobs_for(self._scenario, [READINGS[self.name]], server=server, node=node)
+        (job,) = jobs_for(self._scenario, [READINGS[self.name]], server=server, node=node, wire=_wire(self.config))
         result = run_one(job)
+        if result.skipped is not None:
+            pytest.skip(result.skipped)
         if result.outcome is not Outcome.PASSED:
             raise ScenarioFailed(explain(result))
 
@@ -178,7 +192,7 @@ def world() -> WorldBuilder:
 def run_scenario() -> Callable[..., Result]:
     """A function that runs a scenario (a path, TOML text or a `Scenario`) and returns its `Result`.
 
-    Keywords: ``reading`` (a name; else its own), ``every_poll``, ``server`` and ``node`` (see
+    Keywords: ``reading`` (a name; else its own), ``every_poll``, ``wire`` (a name), ``server`` and ``node`` (see
     `harness.runner.run_one`).
     """
     from harness.runner import jobs_for, run_one
@@ -187,14 +201,19 @@ def run_scenario() -> Callable[..., Result]:
     from reference_server.readings import reading_named
 
     def run(
-        what: Scenario | Path | str, *, reading: str | None = None, every_poll: bool = False, **machines: Any
+        what: Scenario | Path | str,
+        *,
+        reading: str | None = None,
+        every_poll: bool = False,
+        wire: str = MEMORY,
+        **machines: Any,
     ) -> Result:
         if isinstance(what, str):
             scenario = loads(what) if "\n" in what else load(what)
         else:
             scenario = what if isinstance(what, Scenario) else load(what)
         readings = None if reading is None else [reading_named(reading)]
-        (job,) = jobs_for(scenario, readings, every_poll=every_poll)
+        (job,) = jobs_for(scenario, readings, every_poll=every_poll, wire=wire)
         return run_one(job, **machines)
 
     return run

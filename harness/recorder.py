@@ -23,13 +23,16 @@ _OUTCOME = {ending: history.Outcome[ending.name] for ending in Ending}
 
 
 class Recorder:
-    """Writes the trace of one run of ``scenario``. Nodes are named by their place in it."""
+    """Writes the trace of one run of ``scenario``. Nodes are named by their place in it.
 
-    def __init__(self, scenario: Scenario) -> None:
+    :param sees_slots: whether the changes of slots can be recorded.
+    """
+
+    def __init__(self, scenario: Scenario, *, sees_slots: bool = True) -> None:
         nodes = scenario.nodes
         #: Who wants to know what happens to a host, by its place.
         self.watchers: dict[int, Callable[[history.EdgeKind], None]] = {}
-        self.trace = Trace(tuple(each.name for each in nodes))
+        self.trace = Trace(tuple(each.name for each in nodes), sees_slots=sees_slots)
         #: The first node of each installation: what happens to a slot is told of it.
         self._place: dict[str, int] = {}
         for i, setup in enumerate(nodes):
@@ -173,6 +176,14 @@ class Recorder:
             change = history.SlotChange[kind.name]
             self.trace.slots.add(at_us, self._place[installation], change, address, live, server)
 
+    def count(self, at_us: int, live: int, server: int) -> None:
+        """Record how many slots a server says are live; the last time within an instant counts."""
+        counts = self.trace.counts
+        if len(counts) and (counts.column("at_us")[-1], counts.column("server")[-1]) == (at_us, server):
+            counts.column("live")[-1] = live
+        else:
+            counts.add(at_us, live, server)
+
     def copied_state(self, at_us: int, i: int, before: Status, after: Status) -> None:
         """Record that node ``i`` was given another state."""
         if before is not after:
@@ -190,10 +201,6 @@ class Recorder:
             skipped.last_sent_us,
             node.address,
         )
-
-    def sampled(self, at_us: int, live: int, server: int) -> None:
-        """Record how many slots a server says are live, `NEVER` if it cannot be asked."""
-        self.trace.registered.add(at_us, live, server)
 
     def edge(self, at_us: int, host: int, what: history.EdgeKind, *, value: int = 0, done: bool = True) -> None:
         """Record that something happened to a host or was asked of it."""

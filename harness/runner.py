@@ -22,6 +22,8 @@ from harness.rulebook import Judgement, Ruling, judge
 from harness.scenario import Scenario
 from harness.systems import Choice, choose
 from harness.trace import Trace, Trouble
+from harness.wires import MEMORY, Unfit, wire_named
+from harness.wires.limits import why_not
 from harness.world import run
 from reference_server.readings import Reading, reading_named
 
@@ -49,6 +51,8 @@ class Outcome(Enum):
     FAILED = "failed"
     #: Nothing failed, but a rule that the scenario names was not put to the test, or could not be judged.
     UNKNOWN = "unknown"
+    #: It was not run, because the wire that was asked for cannot express it.
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,7 @@ class Job:
     every_poll: bool = False
     server: str | None = None
     node: str | None = None
+    wire: str = MEMORY
 
     @property
     def command(self) -> str | None:
@@ -77,6 +82,7 @@ class Job:
         parts += ["--every-poll"] if self.every_poll else []
         parts += [f"--server {shlex.quote(self.server)}"] if self.server else []
         parts += [f"--node {shlex.quote(self.node)}"] if self.node else []
+        parts += [f"--wire {self.wire}"] if self.wire != MEMORY else []
         return " ".join(parts)
 
 
@@ -87,7 +93,7 @@ class Result:
     ``events`` counts what happened in it: requests, changes of status, slots and hosts, and failure rows. Instants
     that it is asked about are durations from the start, such as ``"1d 3h"``; it answers with what was so after
     everything at that instant. ``systems`` says what was under test, ``("server shop:make",)``, if anything but the
-    reference server and nodes.
+    reference server and nodes. ``skipped`` says why nothing was run, if nothing was.
     """
 
     scenario: Scenario
@@ -102,10 +108,14 @@ class Result:
     judgements: dict[str, Judgement]
     expectations: tuple[Met, ...]
     trace: Trace
+    wire: str = MEMORY
+    skipped: str | None = None
 
     @property
     def outcome(self) -> Outcome:
         """How it ended."""
+        if self.skipped is not None:
+            return Outcome.SKIPPED
         if self.violated or self.unmet or any(trouble.fatal for trouble in self.troubles):
             return Outcome.FAILED
         # What a scenario exercises under its own reading need not come to pass under another.
@@ -147,6 +157,7 @@ class Result:
             every_poll=self.every_poll,
             server=self.server,
             node=self.node,
+            wire=self.wire,
         ).command
 
     # What was so when.
@@ -164,7 +175,7 @@ class Result:
         return self._ask("failure", node, at)
 
     def registered(self, *, at: str) -> Value:
-        """Return the number of live slots."""
+        """Return the number of live slots; where they cannot be seen, as of when the server was last asked."""
         return self._ask("registered", None, at)
 
     def failures(self, node: str) -> list[tuple[int, Value]]:
@@ -209,8 +220,15 @@ def run_one(job: Job, *, server: Choice = None, node: Choice = None) -> Result:
     """
     scenario, reading = job.scenario, job.reading
     chosen = choose(scenario, job.server if server is None else server, job.node if node is None else node)
-    with chosen.at_hand():
-        trace = run(scenario, reading, every_poll=job.every_poll, seed=job.seed, node=chosen.node, wire=chosen.wire)
+    reason = why_not(scenario, reading, job.wire, own_server=chosen.server is not None)
+    if reason is not None:
+        return _skipped(job, reason)
+    wire = chosen.wire if job.wire == MEMORY else wire_named(job.wire)
+    try:
+        with chosen.at_hand():
+            trace = run(scenario, reading, every_poll=job.every_poll, seed=job.seed, node=chosen.node, wire=wire)
+    except Unfit as error:
+        return _skipped(job, str(error))
     judgements = judge(scenario, reading, trace)
     met = tuple(judge_expectations(scenario, reading, trace))
     return Result(
@@ -227,6 +245,24 @@ def run_one(job: Job, *, server: Choice = None, node: Choice = None) -> Result:
         judgements=judgements,
         expectations=met,
         trace=trace,
+        wire=job.wire,
+    )
+
+
+def _skipped(job: Job, reason: str) -> Result:
+    trace = Trace(tuple(node.name for node in job.scenario.nodes))
+    return Result(
+        scenario=job.scenario,
+        reading=job.reading,
+        seed=job.seed,
+        every_poll=job.every_poll,
+        digest=trace.digest(),
+        events=0,
+        judgements={},
+        expectations=(),
+        trace=trace,
+        wire=job.wire,
+        skipped=reason,
     )
 
 
@@ -238,12 +274,13 @@ def jobs_for(
     every_poll: bool = False,
     server: str | None = None,
     node: str | None = None,
+    wire: str = MEMORY,
 ) -> list[Job]:
     """Return one job for each of ``readings``, ``None`` meaning the scenario's own."""
     if readings is None:
         readings = [reading_named(own_reading(scenario))]
     return [
-        Job(scenario=scenario, reading=each, seed=seed, every_poll=every_poll, server=server, node=node)
+        Job(scenario=scenario, reading=each, seed=seed, every_poll=every_poll, server=server, node=node, wire=wire)
         for each in readings
     ]
 

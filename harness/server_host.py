@@ -93,6 +93,8 @@ class ServerHost:
         self._void_at: int | None = None
         #: The last arrival of a skipped poll, in true time and on the server's wall clock.
         self._skipped = (NEVER, 0)
+        #: The last instant at which the program was asked something, or could not have been.
+        self._asked_us = NEVER
 
     @property
     def certificate(self) -> Certificate:
@@ -114,19 +116,13 @@ class ServerHost:
         lasting = certificate.from_us is None and certificate.until_us is None
         return self._wire.authority if in_order and lasting and isinstance(self._wire, Memory) else None
 
-    def look(self) -> None:
-        """Ask for the number of live slots, where their changes cannot be seen."""
-        if not self._wire.sees_slots:
-            count = self._wire.registered() if self.runs and not self.frozen else None
-            self._record.sampled(self._agenda.now, NEVER if count is None else count, self._place)
-
     # Events of the scenario.
 
     def begin(self) -> None:
         """Start the program at the start of the scenario."""
         # A clock that is stepped at 0 was wrong from the start: nobody has ever seen it right.
         self._start(self.clock.instant(0), 0)
-        self.look()
+        self._look_when_stated()
 
     def copy_to(self, other: ServerHost, index: int) -> None:
         """Let another machine be a copy of this one, as it was when the image of the event ``index`` was taken."""
@@ -139,14 +135,13 @@ class ServerHost:
         self._edge(EdgeKind.CLONED)
         self._slots(self._wire.put_back(image))
         self._start(self.clock.instant(self._agenda.now), 0)
-        self.look()
+        self._look_when_stated()
 
     def switch_off(self) -> None:
         """The machine is gone, and its program with it."""
         if self.runs:
             self._end(EdgeKind.STOPPED)
         self._arm_void()
-        self.look()
 
     def happen(self, happening: Happening) -> None:
         """Let an event happen that is about the server."""
@@ -180,7 +175,6 @@ class ServerHost:
         else:
             self._toggle(happening)
         self._arm_void()
-        self.look()
 
     def _toggle(self, happening: Happening) -> None:
         """Begin or end a state of the machine or its licence that several events can be in force of."""
@@ -233,6 +227,7 @@ class ServerHost:
         if verb is Verb.SERVER_RESUME and self.frozen:
             self.frozen = False
             self._down = None
+            self._asked_us = now
             self._edge(EdgeKind.RESUMED)
         elif verb is Verb.SERVER_START and not self.frozen:
             self._start(self.clock.instant_before_steps(now), now - down[1])
@@ -248,6 +243,8 @@ class ServerHost:
             self._down = None
         self._slots(started.changes)
         self._edge(EdgeKind.STARTED, done=started.runs)
+        self._asked_us = self._agenda.now
+        self._look_later()
         self._void_at = None
         self._arm_void()
 
@@ -256,21 +253,27 @@ class ServerHost:
             return
         self._down = (index, self._agenda.now)
         if verb in _FREEZES:
+            self._look_before()
             self.frozen = True
+            self._look_later()
             self._edge(_DOWN_EDGE[verb])
         else:
             self._end(_DOWN_EDGE[verb])
 
     def _end(self, kind: EdgeKind, *, value: int = 0) -> None:
         """The program ends, in order or not."""
+        self._look_before()
         self.runs = False
+        self._look_later()
         self._on_end()
         # Whoever watches the host is told beforehand: a program that crashes cannot put its house in order.
         self._edge(kind, value=value)
         self._wire.stop(self.clock.instant(self._agenda.now))
 
     def _destroy(self, index: int) -> None:
+        self._look_before()
         self.runs = False
+        self._look_later()
         self._destroyed = True
         self._on_end()
         self._slots(self._wire.destroy())
@@ -316,7 +319,10 @@ class ServerHost:
                 self._record.arrived(self._agenda.now, place, verdict, self._place)
             self._crash(place)
             return None if verdict is Verdict.NONE else Outgoing(None)
+        self._look_before()
         reply = self._wire.ask(request, source, self.clock.instant(self._agenda.now))
+        self._asked_us = self._agenda.now
+        self._look_later()
         self._slots(reply.changes)
         answer = reply.answer
         if known:
@@ -327,7 +333,6 @@ class ServerHost:
         if moment:
             self._crash(place)
         self._arm_void()
-        self.look()
         if moment == "stored":
             return Outgoing(None, Spoilt.BROKEN)
         if isinstance(answer, Refusal) and answer.number == 0:
@@ -349,6 +354,46 @@ class ServerHost:
         self._down = (index, self._agenda.now)
         self._end(EdgeKind.CRASHED, value=place + 1)
         self._arm_void()
+
+    # Looking at the number of live slots, where the slots themselves cannot be seen.
+
+    def _look_when_stated(self) -> None:
+        """Count the slots whenever the scenario states how many are live from now on, and at its end."""
+        if self._wire.sees_slots:
+            return
+        instants = {self._scenario.duration_us}
+        for expect in self._scenario.expects:
+            if expect.registered is not None and expect.at_us is not None:
+                instants.add(expect.at_us)
+            elif expect.registered is not None and expect.between is not None:
+                instants |= {expect.between.first_us, expect.between.last_us}
+        for at_us in sorted(instants):
+            if at_us >= self._agenda.now:
+                self._agenda.at(at_us, Part.LOOK, (self._place,), self._look)
+
+    def _look(self) -> None:
+        self._count(self._agenda.now)
+
+    def _look_later(self) -> None:
+        """Count the slots after everything at this instant."""
+        if not self._wire.sees_slots:
+            self._agenda.at(self._agenda.now, Part.LOOK, (self._place,), self._look)
+
+    def _look_before(self) -> None:
+        """Count the slots as they are before this instant.
+
+        Between two requests the number only falls, so that no fall is missed that a request makes up for.
+        """
+        if not self._wire.sees_slots and self._agenda.now - 1 > self._asked_us:
+            self._count(self._agenda.now - 1)
+
+    def _count(self, at_us: int) -> None:
+        if not self.runs or self.frozen:
+            self._record.count(at_us, NEVER, self._place)
+            return
+        live = self._wire.registered(self.clock.instant(at_us))
+        self._asked_us = at_us
+        self._record.count(at_us, NEVER if live is None else live, self._place)
 
     # The passing of time.
 

@@ -30,12 +30,12 @@ __all__ = [
     "Access",
     "Beat",
     "Copy",
+    "Count",
     "Edge",
     "EdgeKind",
     "Exchange",
     "Failure",
     "Outcome",
-    "Sample",
     "Slot",
     "SlotChange",
     "Spoilt",
@@ -245,6 +245,17 @@ class Slot(NamedTuple):
     server: int
 
 
+class Count(NamedTuple):
+    """So many slots of a ``server`` were live after everything at this instant, as its program said when asked.
+
+    ``live`` is `NEVER` from an instant on at which it cannot be asked.
+    """
+
+    at_us: int
+    live: int
+    server: int
+
+
 class Edge(NamedTuple):
     """Something happened to a host, or its administrator asked something of it.
 
@@ -257,17 +268,6 @@ class Edge(NamedTuple):
     what: int
     value: int
     done: int
-
-
-class Sample(NamedTuple):
-    """A ``server`` said at ``at_us`` that ``live`` slots are live, `NEVER` if it could not be asked.
-
-    It is asked after everything that may change them, but for time, and where an expectation wants to know.
-    """
-
-    at_us: int
-    live: int
-    server: int
 
 
 class Trouble(NamedTuple):
@@ -327,13 +327,14 @@ class Trace:
     ``nodes`` are the names of the nodes, in file order. ``contents`` holds each distinct pair of (capacity,
     `Details`) that a grant carried, ``signatures`` each signature. ``final_lists`` is, per node, the failure
     list as the node itself showed it at the end: (wall-clock us, code) pairs. ``requests`` counts the requests
-    of each node, simulated or cruised. ``troubles`` are those of a system under test, in order of time.
-    ``sees_slots`` tells whether ``slots`` has each change; where the server cannot be looked into, ``registered`` has
-    what it tells of their number instead.
+    of each node, simulated or cruised. ``troubles`` are those of a system under test, in order of time. Where
+    ``sees_slots`` is false, nobody could look at the slots: ``slots`` is empty, and ``counts`` holds how many were live
+    whenever the program was asked.
     """
 
-    def __init__(self, nodes: tuple[str, ...]) -> None:
+    def __init__(self, nodes: tuple[str, ...], *, sees_slots: bool = True) -> None:
         self.nodes = nodes
+        self.sees_slots = sees_slots
         self.exchanges: Table[Exchange] = Table(Exchange)
         self.copies: Table[Copy] = Table(Copy)
         self.beats: Table[Beat] = Table(Beat)
@@ -341,14 +342,13 @@ class Trace:
         self.access: Table[Access] = Table(Access)
         self.failures: Table[Failure] = Table(Failure)
         self.slots: Table[Slot] = Table(Slot)
+        self.counts: Table[Count] = Table(Count)
         self.edges: Table[Edge] = Table(Edge)
         self.contents: list[tuple[int, Details]] = []
         self.signatures: list[str] = []
         self.final_lists: list[tuple[tuple[int, int], ...]] = [()] * len(nodes)
         self.requests: list[int] = [0] * len(nodes)
         self.troubles: list[Trouble] = []
-        self.sees_slots = True
-        self.registered: Table[Sample] = Table(Sample)
 
     def host(self, place: int) -> str:
         """Return what a host is called."""

@@ -15,7 +15,7 @@ poll, some of it ahead of its time; that is safe because whoever could see the d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
@@ -98,14 +98,6 @@ def run(
     return World(scenario, reading, every_poll=every_poll, seed=seed, server=server, node=node, wire=wire).run()
 
 
-def _looks(scenario: Scenario) -> Iterator[int]:
-    """Yield the instants at which an expectation asks for the number of live slots."""
-    for expect in scenario.expects:
-        if expect.registered is not None:
-            yield from () if expect.at_us is None else (expect.at_us,)
-            yield from () if expect.between is None else (expect.between.first_us, expect.between.last_us)
-
-
 class World:
     """One run of one scenario. See `run` for the parameters."""
 
@@ -124,11 +116,10 @@ class World:
         self._plan = plan(scenario, seed=seed)
         self._network = self._plan.network
         self._addressing = self._plan.addressing
-        self._record = Recorder(scenario)
-        self._agenda = Agenda(scenario.duration_us)
-
         self._new_wire: Callable[[], Wire] = lambda: wire(server, licence_of(scenario.licence_at(0)), reading)
         self._wires = [self._new_wire()]
+        self._record = Recorder(scenario, sees_slots=self._wires[0].sees_slots)
+        self._agenda = Agenda(scenario.duration_us)
         self._server = self._host(0)
         #: The server, and the copy of its machine if there is one.
         self._servers = [self._server]
@@ -175,10 +166,6 @@ class World:
                     self._apply(i, self._nodes[i].start(self._clocks[i].instant(0)))
             for happening in self._plan.happenings:
                 self._agenda.at(happening.at_us, happening.phase, (happening.order,), self._happen, happening)
-            if not self._wires[0].sees_slots:
-                self._record.trace.sees_slots = False
-                for at_us in _looks(self._scenario):
-                    self._agenda.at(at_us, Part.LOOK, (), self._look)
             self._agenda.run()
             trace = self._record.finish(self._nodes)
         finally:
@@ -225,10 +212,6 @@ class World:
         self._bring_to_life(COPY_HOST, self._wires[1], self._plan.server_clock)
         self._servers.append(self._host(1))
         self._server.copy_to(self._servers[1], happening.event.index)
-
-    def _look(self) -> None:
-        for server in self._servers:
-            server.look()
 
     def _meant(self, happening: Happening) -> Sequence[int]:
         """Return the nodes that an event means now: a fault's end those that it took down, else by status."""

@@ -6,24 +6,41 @@ environment variable. Everything listens on loopback.
 
 from __future__ import annotations
 
-import io
 import os
 import socket
 import ssl
 import subprocess
 import sys
-import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
 
-from reference_server.bundle import FOLDER_NAME, LICENCE_NAME, IssuedLicence, archive, sealed_licence
+from harness.wires.installed import machine, unpacked, use_file
+from reference_server.bundle import IssuedLicence
 from reference_server.machine.identity import this_machine
 from reference_server.protocol import Answer, Poll, Register, Unbind, decode_answer, encode_request
-from reference_server.sealed import new_key
+
+__all__ = [
+    "AS_ROOT",
+    "ENGLISH",
+    "FIRST",
+    "LAST",
+    "ROOT",
+    "Server",
+    "ask",
+    "called",
+    "environment",
+    "free_port",
+    "licence",
+    "machine",
+    "post",
+    "request",
+    "unpacked",
+    "use_file",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 #: 127.0.0.1, and the licensed addresses, all of them of this machine.
@@ -32,20 +49,6 @@ LAST = FIRST + 98
 ENGLISH = ("-language", "en")
 #: The programs want an administrator. Who runs the tests is one, or plays one in a user namespace of their own.
 AS_ROOT = () if os.geteuid() == 0 else ("unshare", "--map-root-user")
-
-
-def machine(root: Path, name: str = "one") -> Path:
-    """Make the files of a machine called ``name`` below ``root``, and return it."""
-    card = root / "sys/class/net/eth0"
-    for folder in ("etc", "proc", "sys/class/dmi/id", "sys/class/net/br0"):
-        (root / folder).mkdir(parents=True)
-    (card / "device").mkdir(parents=True)
-    (root / "etc/machine-id").write_text(f"id-of-{name}\n")
-    (root / "sys/class/dmi/id/product_uuid").write_text(f"uuid-of-{name}\n")
-    (card / "address").write_text("02:00:00:00:00:01\n")
-    (root / "sys/class/net/br0/address").write_text("02:00:00:00:00:99\n")
-    (root / "proc/cpuinfo").write_text("processor : 0\nmodel name : Some CPU\n")
-    return root
 
 
 def environment(root: Path, **more: str) -> dict[str, str]:
@@ -66,22 +69,6 @@ def licence(root: Path, **more: Any) -> IssuedLicence:
         "ranges": ((FIRST, LAST),),
     }
     return IssuedLicence(**(fields | more))
-
-
-def unpacked(folder: Path, issued: IssuedLicence) -> Path:
-    """Unpack a bundle of ``issued`` into ``folder``, and return the bundle's folder."""
-    key = new_key()
-    with zipfile.ZipFile(io.BytesIO(archive(replace(issued, server_key=key.public), key))) as made:
-        made.extractall(folder)
-    (folder / FOLDER_NAME / "bin/server").chmod(0o755)
-    return folder / FOLDER_NAME
-
-
-def use_file(bundle: Path, issued: IssuedLicence) -> None:
-    """Put a newer licence file into the folder of a bundle."""
-    part = bundle / "new.lic"
-    part.write_bytes(sealed_licence(issued))
-    part.replace(bundle / LICENCE_NAME)
 
 
 def free_port() -> int:

@@ -21,6 +21,8 @@ def explain(result: Result, *, traceback: bool = False) -> list[str]:
 
     :param traceback: tell in full what a system under test raised.
     """
+    if result.skipped is not None:
+        return [f"{result.scenario.file} [{result.reading.name}]: skipped over {result.wire}: {result.skipped}"]
     lines = [
         f"{result.scenario.file} [{result.reading.name}]: {result.outcome.value}, digest {result.digest[:12]}",
         *(f"  under test: {name}" for name in result.systems),

@@ -24,6 +24,7 @@ def results_as_junit(results: Sequence[Result]) -> str:
         tests=str(len(results)),
         failures=str(counts.count(Outcome.FAILED)),
         errors=str(counts.count(Outcome.UNKNOWN)),
+        skipped=str(counts.count(Outcome.SKIPPED)),
     )
     for result in results:
         case = ET.SubElement(
@@ -32,7 +33,9 @@ def results_as_junit(results: Sequence[Result]) -> str:
             classname=_legal(result.scenario.file),
             name=_legal(f"{result.scenario.title} [{', '.join((result.reading.name, *result.systems))}]"),
         )
-        if result.outcome is not Outcome.PASSED:
+        if result.skipped is not None:
+            ET.SubElement(case, "skipped", message=_legal(result.skipped))
+        elif result.outcome is not Outcome.PASSED:
             kind = "failure" if result.outcome is Outcome.FAILED else "error"
             lines = explain(result)
             ET.SubElement(case, kind, message=_legal(lines[0])).text = _legal("\n".join(lines))

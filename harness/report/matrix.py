@@ -30,7 +30,7 @@ def matrix(results: Sequence[Result]) -> Iterator[Text]:
         for reading in readings:
             result = by_reading[reading]
             statuses = _final_statuses(result)
-            cell = f"{statuses.count(Status.REGISTERED)}/{len(statuses)}"
+            cell = "-" if result.skipped else f"{statuses.count(Status.REGISTERED)}/{len(statuses)}"
             line.append(f"{cell:>10}", style=STYLES[result.outcome])
         yield line
 
@@ -49,6 +49,8 @@ def dependent_outcomes(results: Sequence[Result]) -> Iterator[str]:
     """
     first: dict[str, Result] = {}
     for result in results:
+        if result.skipped:
+            continue
         base = first.setdefault(result.scenario.file, result)
         partings = [] if base is result else sorted(_partings(base, result))
         if not partings:

@@ -20,7 +20,7 @@ from harness.runner import Job, Outcome, Result
 
 __all__ = ["STYLES", "shorten", "show_as_they_come", "show_failures", "summary"]
 
-STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "bold red", Outcome.UNKNOWN: "yellow"}
+STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "bold red", Outcome.UNKNOWN: "yellow", Outcome.SKIPPED: "dim"}
 
 
 def shorten(file: str) -> str:
@@ -57,6 +57,8 @@ class _Columns(NamedTuple):
         file = shorten(result.scenario.file)
         line = Text(f"{file:<{self.scenario}}  {result.reading.name:<{self.reading}}  ")
         line.append(f"{result.outcome.value:<7}", style=STYLES[result.outcome])
+        if result.skipped is not None:
+            return line.append(f"  {result.skipped}")
         line.append(f"  {f'{rulings[Ruling.HELD]}/{put_to_the_test}':>10}  {len(result.trace.nodes):>5}")
         if self.all_of_them:
             line.append(f"  {format_duration(result.scenario.duration_us):<10}  {result.digest[:12]}")
@@ -93,7 +95,8 @@ def _given(job: Job) -> list[tuple[str, str]]:
 def show_failures(results: Sequence[Result], console: Console, *, traceback: bool = False) -> None:
     """Print what went wrong in those of ``results`` that did not pass, and what was troubled all the same."""
     for result in results:
-        if result.outcome is not Outcome.PASSED or result.troubles:
+        # Why something was skipped stands in the table already.
+        if result.outcome not in (Outcome.PASSED, Outcome.SKIPPED) or result.troubles:
             console.print()
             for line in explain(result, traceback=traceback):
                 console.print(line, markup=False, highlight=False, soft_wrap=True)

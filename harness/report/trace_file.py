@@ -33,6 +33,7 @@ def trace_lines(result: Result) -> Iterator[str]:
         "reading": result.reading.name,
         "seed": result.seed,
         "systems": list(result.systems),
+        "wire": result.wire,
         "digest": result.digest,
     }
     yield json.dumps(header) + "\n"
@@ -65,9 +66,6 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
             trouble.at_us,
             {"type": "trouble", "at_us": trouble.at_us, "host": trace.host(trouble.host), "what": trouble.what},
         )
-    for sample in trace.registered:
-        live = None if sample.live == NEVER else sample.live
-        yield sample.at_us, {"type": "registered", "at_us": sample.at_us, "server": sample.server, "live": live}
     for e in trace.exchanges:
         record = {
             "type": "request",
@@ -123,6 +121,9 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
             "live": slot.live,
         } | ({"server": "copy"} if slot.server else {})
         yield slot.at_us, record
+    for count in trace.counts:
+        record = {"type": "registered", "at_us": count.at_us, "live": None if count.live == NEVER else count.live}
+        yield count.at_us, record | ({"server": "copy"} if count.server else {})
     for row in trace.failures:
         record = {
             "type": "failure",

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 
 from harness.rulebook.checks import due
 from harness.rulebook.history import History, NodeView
 from harness.rulebook.judging import judges
-from harness.rulebook.ledger import NEVER_SEEN, Ledger
+from harness.rulebook.ledger import GONE, NEVER_SEEN, ExpectedSlot, Ledger
 from harness.rulebook.nodelaw import NodeLaws
 from harness.rulebook.verdicts import Tally
 from harness.scenario import SERVER, Verb
-from harness.trace import NEVER, EdgeKind, Exchange, Outcome, SlotChange, Status, TransitionReason, Verdict
+from harness.trace import NEVER, EdgeKind, Exchange, Outcome, Slot, SlotChange, Status, TransitionReason, Verdict
 from reference_server.protocol import Code, Kind
 
 __all__: list[str] = []
 
-_GONE = (SlotChange.VOID, SlotChange.DROPPED, SlotChange.FREED, SlotChange.LOST)
-_CHANGES = (*_GONE, SlotChange.RESTORED, SlotChange.FOUND)
+_CHANGES = (*GONE, SlotChange.RESTORED, SlotChange.FOUND)
 _BACK = (SlotChange.TAKEN, SlotChange.RESTORED, SlotChange.FOUND)
 
 
@@ -108,24 +108,13 @@ def silence_voids_the_slot(history: History, tally: Tally) -> None:
     the server's own end; and every poll decided by the age of its slot.
 
     A slot is void at the first microsecond beyond 24 h since its last accepted request arrived. Where a node still has
-    access although its slot is void, the overlap is noted with its length and what explains it.
+    access although its slot is void, the overlap is noted with its length and what explains it. Where the slots cannot
+    be seen, their number has to be right whenever the server is asked for it.
     """
-    recorded: Counter[tuple[int, int, int, int]] = Counter(
-        (slot.at_us, slot.node, slot.change, slot.server) for slot in history.trace.slots if slot.change in _CHANGES
-    )
-    ledger = history.once(Ledger)
-    expected = Counter((each.at_us, each.node, int(each.change), each.server) for each in ledger.expected)
-    if not history.trace.sees_slots:
-        # What became of each slot cannot be seen, only how many the server says are live.
-        expected.clear()
+    if history.trace.sees_slots:
+        _judge_changes(history, tally)
+    else:
         _judge_counts(history, tally)
-    tally.passed((expected & recorded).total())
-    for at_us, node, change, _ in sorted((expected - recorded).elements()):
-        name = history.nodes[node].name
-        tally.broken(at_us, name, f"the slot had to be {SlotChange(change).name.lower()} here, and was not")
-    for at_us, node, change, _ in sorted((recorded - expected).elements()):
-        name = history.nodes[node].name
-        tally.broken(at_us, name, f"the slot was {SlotChange(change).name.lower()} here, without a reason")
     for each in due(history):
         asked = each.exchange
         name = history.nodes[asked.node].name
@@ -141,25 +130,53 @@ def silence_voids_the_slot(history: History, tally: Tally) -> None:
     _note_overlaps(history, tally)
 
 
+def _judge_changes(history: History, tally: Tally) -> None:
+    """Every change is there that has to be, and no other."""
+    recorded: Counter[tuple[int, int, int, int]] = Counter(
+        (slot.at_us, slot.node, slot.change, slot.server) for slot in history.trace.slots if slot.change in _CHANGES
+    )
+    ledger = history.once(Ledger)
+    expected = Counter((each.at_us, each.node, int(each.change), each.server) for each in ledger.expected)
+    tally.passed((expected & recorded).total())
+    for at_us, node, change, _ in sorted((expected - recorded).elements()):
+        name = history.nodes[node].name
+        tally.broken(at_us, name, f"the slot had to be {SlotChange(change).name.lower()} here, and was not")
+    for at_us, node, change, _ in sorted((recorded - expected).elements()):
+        name = history.nodes[node].name
+        tally.broken(at_us, name, f"the slot was {SlotChange(change).name.lower()} here, without a reason")
+
+
 def _judge_counts(history: History, tally: Tally) -> None:
-    """Judge how many slots the server says are live, after everything at each instant at which it was asked."""
-    told = {sample.at_us: sample.live for sample in history.trace.registered if not sample.server}
-    for (at_us, live), due_live in zip(told.items(), history.once(Ledger).live_at(told), strict=True):
-        if live == due_live:
-            tally.passed()
-        elif live != NEVER:
-            tally.broken(at_us, None, f"the server counts {live} live slots, and not {due_live}")
+    """Whenever the server was asked, as many slots were live as had to be; each change before was put to the test.
+
+    A number that stays wrong is one mistake.
+    """
+    ledger = history.once(Ledger)
+    off, last_us = [0, 0], [NEVER, NEVER]
+    for at_us, live, server in history.trace.counts:
+        if live == NEVER:
+            continue  # It could not be asked.
+        was_off, off[server] = off[server], live - ledger.live_at(at_us, server)
+        last_us[server] = at_us
+        if off[server] not in (0, was_off):
+            tally.broken(at_us, None, f"{live} slots were live, where {live - off[server]} had to be")
+    tally.passed(sum(change.at_us <= last_us[change.server] for change in ledger.expected))
 
 
 def _note_overlaps(history: History, tally: Tally) -> None:
     """Note where users still get in although the slot is gone, with how long and why."""
     timeout_us = history.scenario.network.timeout_us
-    for slot in history.trace.slots:
+    trace = history.trace
+    changes: Sequence[Slot | ExpectedSlot] = list(trace.slots) if trace.sees_slots else history.once(Ledger).changes
+    by_node: dict[int, list[Slot | ExpectedSlot]] = {}
+    for slot in changes:
+        by_node.setdefault(slot.node, []).append(slot)
+    for slot in changes:
         node = history.nodes[slot.node]
-        if slot.change not in _GONE or not node.open(slot.at_us):
+        if slot.change not in GONE or not node.open(slot.at_us):
             continue
         ends = [access.at_us for access in node.access if access.at_us > slot.at_us and not access.opened]
-        ends += [each.at_us for each in node.slots if each.at_us > slot.at_us and each.change in _BACK]
+        ends += [each.at_us for each in by_node[slot.node] if each.at_us > slot.at_us and each.change in _BACK]
         length_us = min([*ends, history.end_us]) - slot.at_us
         if length_us:
             cause = (

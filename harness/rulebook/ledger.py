@@ -2,7 +2,8 @@
 
 For every request that a running server received, `Ledger.before` says what the law makes of the slots at that moment:
 whether the sender holds one, how old its last accepted request is, how many are taken. `Ledger.expected` lists every
-change by which a slot has to go or come back (void, restored, dropped, freed). It believes the server about what it
+change by which a slot has to go or come back (void, restored, dropped, freed), `Ledger.changes` also those that a grant
+brings. It believes the server about what it
 accepted, so that each decision is judged on the history as it was, and one mistake is not counted over and over.
 
 The law (Note 11, R034): a slot is void at the first microsecond beyond 24 h since its last accepted request arrived,
@@ -13,8 +14,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -23,14 +23,15 @@ from harness.scenario import SERVER
 from harness.trace import NEVER, Beat, Copy, Edge, EdgeKind, Exchange, SlotChange, Verdict
 from reference_server.protocol import Kind
 
-__all__ = ["DAY_US", "NEVER_SEEN", "PERIOD_US", "ExpectedSlot", "LeaseView", "Ledger"]
+__all__ = ["DAY_US", "GONE", "NEVER_SEEN", "PERIOD_US", "ExpectedSlot", "LeaseView", "Ledger"]
 
 _HOUR_US = 60 * 60 * 1_000_000
 DAY_US = 24 * _HOUR_US
 PERIOD_US = 2 * _HOUR_US
-_GONE = (SlotChange.VOID, SlotChange.DROPPED, SlotChange.FREED)
 _NEVER_VOID = 1 << 62
 NEVER_SEEN = -9
+#: What leaves a node without a live slot.
+GONE = (SlotChange.VOID, SlotChange.FREED, SlotChange.DROPPED, SlotChange.LOST)
 #: So many of the latest requests of an installation are known again.
 _REMEMBERED = 2
 
@@ -52,7 +53,7 @@ class LeaseView(NamedTuple):
 
 
 class ExpectedSlot(NamedTuple):
-    """A change that time, the server's own life or an accepted unbind has to bring to a node's slot."""
+    """A change that time, the server's own life or an accepted request has to bring to a node's slot."""
 
     at_us: int
     node: int
@@ -87,50 +88,29 @@ class Ledger:
         tables = [_Table(history, 0, None)]
         if history.copied_at_us is not None:
             tables.append(_Table(history, 1, tables[0].images[history.copied_at_us]))
-        self._history = history
-        self._unit_of = tables[0].unit
-        self._dates = tables[0].dates
+        self._tables = tables
         #: By the place of an exchange that reached a running server.
         self.before = {place: view for table in tables for place, view in table.before.items()}
-        self.expected = [each for table in tables for each in table.expected]
+        #: Every change; moves are none.
+        self.changes = [each for table in tables for each in table.changes]
+        self.expected = [each for each in self.changes if each.change is not SlotChange.TAKEN]
         #: What each second arrival of a request had to be answered, in the order of the trace's copies.
         self.copies = [each for table in tables for each in table.copies]
 
-    def holding(self) -> list[tuple[int, int, bool]]:
-        """Return each (instant, node, whether it holds a live slot of the server from then on), in order.
-
-        That is what the server's own grants and the law make of the slots, whatever it does with them.
-        """
-        history = self._history
-        # At one instant a slot is void before the next request takes it.
-        changes = [(each.at_us, 0, each.node, each.change not in _GONE) for each in self.expected if not each.server]
-        changes += [
-            (asked.arrived_us, 1, history.owner[asked.node], True)
-            for asked in history.exchanges
-            if asked.verdict == Verdict.GRANTED and asked.kind != Kind.UNBIND and not asked.server
-        ]
-        return [(at_us, node, holds) for at_us, _, node, holds in sorted(changes)]
-
-    def live_at(self, instants: Iterable[int]) -> Iterator[int]:
-        """Yield how many slots have to be live after everything at each of ``instants``, which are in order."""
-        changes = self.holding()
-        place = 0
-        holders: dict[int, str] = {}
-        units: Counter[str] = Counter()
-        for true_us in instants:
-            while place < len(changes) and changes[place][0] <= true_us:
-                _, node, holds = changes[place]
-                place += 1
-                if holds and node not in holders:
-                    holders[node] = self._unit_of(node)
-                    units[holders[node]] += 1
-                elif not holds and node in holders:
-                    units -= Counter([holders.pop(node)])
-            yield len(units)
-
     def date_at(self, true_us: int) -> int:
         """Return the server's date for a request that arrives at ``true_us``, in wall-clock us."""
-        return self._dates.at(true_us)
+        return self._tables[0].dates.at(true_us)
+
+    def live_at(self, true_us: int, server: int = 0) -> int:
+        """Return how many slots of a server have to be live after everything at ``true_us``."""
+        live = self._tables[server].live
+        place = bisect_right(live, true_us, key=lambda count: count[0])
+        return live[place - 1][1] if place else 0
+
+    def holders_before(self, true_us: int) -> list[int]:
+        """Return the nodes that have to hold a live slot of the server just before ``true_us``, in order."""
+        last = {each.node: each.change for each in self._tables[0].changes if each.at_us < true_us}
+        return sorted(node for node, change in last.items() if change not in GONE)
 
 
 class _Table:
@@ -151,7 +131,9 @@ class _Table:
         self._down_since: int | None = None
         #: By the place of an exchange that reached a running server.
         self.before: dict[int, LeaseView] = {}
-        self.expected: list[ExpectedSlot] = []
+        self.changes: list[ExpectedSlot] = []
+        #: From when on how many slots are live.
+        self.live: list[tuple[int, int]] = []
         #: What each second arrival of a request had to be answered, in the order of the trace's copies.
         self.copies: list[tuple[Copy, int]] = []
         self._answered: dict[int, tuple[tuple[object, int], ...]] = {}
@@ -216,7 +198,9 @@ class _Table:
             yield key[0], what
 
     def _expect(self, at_us: int, node: int, change: SlotChange) -> None:
-        self.expected.append(ExpectedSlot(at_us, node, change, self._server))
+        """Note a change that has just been made."""
+        self.changes.append(ExpectedSlot(at_us, node, change, self._server))
+        self.live.append((at_us, len(self._units)))
 
     # What happens to the server.
 
@@ -318,7 +302,7 @@ class _Table:
     def _view(self, exchange: Exchange, at_us: int) -> LeaseView:
         owner = self._history.owner[exchange.node]
         lease = self._leases.get(owner)
-        unit = self.unit(owner)
+        unit = self._unit(owner)
         live = lease is not None and not lease.marked
         address, age_us = NEVER, 0
         if lease is not None and live:
@@ -341,7 +325,7 @@ class _Table:
             self._answered[owner] = (newest, *self._answered.get(owner, ()))[:_REMEMBERED]
         if verdict != Verdict.GRANTED:
             return
-        lease, unit = self._leases.get(owner), self.unit(owner)
+        lease, unit = self._leases.get(owner), self._unit(owner)
         if exchange.kind == Kind.UNBIND:
             if lease is not None:
                 self._end(lease)
@@ -350,12 +334,12 @@ class _Table:
             lease = _Lease(owner, unit, exchange.source, at_us, 0, 0, 0)
             self._leases[owner] = lease
             self._units[unit] = self._units.get(unit, 0) + 1
+            self._expect(at_us, owner, SlotChange.TAKEN)
             self._renew(lease, exchange.source, at_us)
         else:
             self._renew(lease, exchange.source, at_us)
 
-    def unit(self, node: int) -> str:
-        """Return what takes a slot for ``node``: itself, or its cluster."""
+    def _unit(self, node: int) -> str:
         setup = self._history.scenario.nodes[node]
         if self._history.reading.cluster_takes_one_slot and setup.cluster is not None:
             return f"cluster {setup.cluster}"
@@ -393,13 +377,13 @@ class _Table:
             lease = self._leases.get(node)
             if lease is None or lease.marked or lease.void_us != due_us:
                 continue
-            self._expect(due_us, node, SlotChange.VOID)
             if self._running:
                 self._end(lease)
             else:
                 # The next start judges it anew on the wall clock.
                 self._leave_unit(lease)
                 lease.marked = True
+            self._expect(due_us, node, SlotChange.VOID)
 
     def _leave_unit(self, lease: _Lease) -> None:
         self._units[lease.unit] -= 1

@@ -7,16 +7,14 @@ from collections.abc import Iterator
 from harness.rulebook.checks import due
 from harness.rulebook.history import DOWN, Downtime, History, NodeView
 from harness.rulebook.judging import judges
-from harness.rulebook.ledger import DAY_US, PERIOD_US, Ledger
+from harness.rulebook.ledger import DAY_US, GONE, PERIOD_US, Ledger
 from harness.rulebook.nodelaw import NodeLaws
 from harness.rulebook.verdicts import Tally
 from harness.scenario import SERVER
-from harness.trace import NEVER, EdgeKind, Exchange, Outcome, SlotChange, Status, TransitionReason, Verdict
+from harness.trace import NEVER, EdgeKind, Exchange, Outcome, Status, TransitionReason, Verdict
 from reference_server.protocol import Code, Kind
 
 __all__: list[str] = []
-
-_GONE = (SlotChange.VOID, SlotChange.FREED, SlotChange.DROPPED, SlotChange.LOST)
 
 
 def _stops(history: History) -> Iterator[Downtime]:
@@ -47,16 +45,8 @@ def _long_stops(history: History) -> Iterator[tuple[Downtime, int]]:
 
 
 def _holders(history: History, true_us: int) -> list[NodeView]:
-    """Return the nodes that held a live slot just before ``true_us``."""
-    if not history.trace.sees_slots:
-        holds = {node: live for at_us, node, live in history.once(Ledger).holding() if at_us < true_us}
-        return [history.nodes[node] for node, live in sorted(holds.items()) if live]
-    holders = []
-    for node in history.nodes:
-        before = [slot.change for slot in node.slots if slot.at_us < true_us]
-        if before and before[-1] not in _GONE:
-            holders.append(node)
-    return holders
+    """Return the nodes that held a live slot just before ``true_us``, by what the server had granted."""
+    return [history.nodes[place] for place in history.once(Ledger).holders_before(true_us)]
 
 
 def _first_register(node: NodeView, after_us: int) -> int | None:
@@ -67,22 +57,32 @@ def _first_register(node: NodeView, after_us: int) -> int | None:
 
 @judges("R026")
 def no_slot_survives_a_day(history: History, tally: Tally) -> None:
-    """Every slot that was held when the server was stopped for more than 24 h: it is gone when the server is back."""
+    """Every slot that was held when the server was stopped for more than 24 h: it is gone when the server is back.
+
+    Where the slots cannot be seen, the number of them has to be that of those taken since, and a poll is refused.
+    """
     for stop, back_us in _long_stops(history):
         for node in _holders(history, stop.start_us):
-            if not history.trace.sees_slots:
-                # The first that it tells when it is back; then a register may already have taken one.
-                told = next((each.live for each in history.trace.registered if each.at_us >= back_us), NEVER)
-                if told == 0:
-                    tally.passed()
-                elif told != NEVER:
-                    tally.broken(back_us, node.name, f"{told} slots survived a stop of more than 24 h")
-                continue
-            # At the very instant of the return a register may already have taken it anew.
-            if any(slot.change in _GONE for slot in node.slots if stop.start_us <= slot.at_us <= back_us):
+            gone = _is_gone(history, node, stop, back_us)
+            if gone:
                 tally.passed()
-            else:
+            elif gone is not None:
                 tally.broken(back_us, node.name, "the slot survived a stop of more than 24 h")
+
+
+def _is_gone(history: History, node: NodeView, stop: Downtime, back_us: int) -> bool | None:
+    """Tell whether a slot was lost over a stop, ``None`` if nothing tells."""
+    if history.trace.sees_slots:
+        # At the very instant of the return a register may already have taken it anew.
+        return any(slot.change in GONE for slot in node.slots if stop.start_us <= slot.at_us <= back_us)
+    counted = [count.live for count in history.trace.counts if count.at_us == back_us and count.live != NEVER]
+    if counted:
+        return counted[0] <= history.once(Ledger).live_at(back_us)
+    for each in due(history):
+        asked = each.exchange
+        if history.owner[asked.node] == node.place and asked.arrived_us >= back_us and asked.kind != Kind.UNBIND:
+            return None if asked.kind == Kind.REGISTER else asked.verdict != Verdict.GRANTED
+    return None
 
 
 @judges("R027")

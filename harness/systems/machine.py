@@ -101,9 +101,9 @@ class MachineUnderTest:
         """Void what time has voided."""
         return self._do("expire", None, lambda memory: memory.expire(boot_us), ())
 
-    def registered(self) -> int | None:
+    def registered(self, now: Instant) -> int | None:
         """Return the number of live slots."""
-        return self._do("live", None, Memory.registered, None)
+        return self._do("live", now, lambda memory: memory.registered(now), None)
 
     def close(self) -> None:
         """There is nothing to leave behind."""

@@ -209,11 +209,11 @@ class ServerUnderTest:
         """Nothing is known of its slots."""
         return ()
 
-    def registered(self) -> int | None:
+    def registered(self, now: Instant) -> int | None:
         """Return what the program tells. One that has not told once is not asked again before its next start."""
         if self._program is None or not self._tells_count or self._hung >= _PATIENCE:
             return None
-        with self._at.seen():
+        with self._at.seen(now):
             try:
                 count = self._program.registered()
             except _RAISED:

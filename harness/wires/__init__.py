@@ -1,10 +1,25 @@
 """Wires: how a request gets from a node to the server under test, one interface for all of them.
 
-`wire` is the interface that the world knows; every other module here is one wire. The same scenario gives the same
-verdicts over each wire that can express it.
+`wire` is the interface that the world knows, `limits` says what each wire cannot express, and every other module here
+is a wire or part of one. The same scenario gives the same verdicts over each wire that can express it.
 """
 
 from harness.wires.memory import Memory
-from harness.wires.wire import ServerFactory, Wire, WireFactory
+from harness.wires.names import MEMORY, WIRES
+from harness.wires.wire import ServerFactory, Unfit, Wire, WireFactory
 
-__all__ = ["Memory", "ServerFactory", "Wire", "WireFactory"]
+__all__ = ["MEMORY", "WIRES", "Memory", "ServerFactory", "Unfit", "Wire", "WireFactory", "wire_named"]
+
+
+def wire_named(name: str) -> WireFactory:
+    """Return what makes the wire ``name``; it is loaded only now.
+
+    :raises ValueError: if there is none.
+    """
+    if name == MEMORY:
+        return Memory
+    if name == "asgi":
+        from harness.wires.asgi import Asgi
+
+        return Asgi
+    raise ValueError(f"no wire is named {name!r}; there are {', '.join(WIRES)}")

@@ -90,7 +90,7 @@ class Memory:
         """Void what time has voided."""
         return self.authority.expire(boot_us)
 
-    def registered(self) -> int | None:
+    def registered(self, now: Instant) -> int | None:
         """Return the number of live slots."""
         return self.authority.live
 

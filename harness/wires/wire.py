@@ -14,9 +14,13 @@ from reference_server.licence import Licence
 from reference_server.protocol import Instant, Request
 from reference_server.readings import Reading
 
-__all__ = ["ServerFactory", "Started", "Wire", "WireFactory"]
+__all__ = ["ServerFactory", "Started", "Unfit", "Wire", "WireFactory"]
 
 ServerFactory: TypeAlias = Callable[[Licence, Reading], Authority]
+
+
+class Unfit(Exception):  # noqa: N818 - it is no error: what it concerns is skipped
+    """The wire cannot do what a scenario asks of it. The message says why."""
 
 
 class Started(NamedTuple):
@@ -76,7 +80,7 @@ class Wire(Protocol):
     def expire(self, boot_us: int) -> Sequence[Change]:
         """Return which slots time has voided at ``boot_us``."""
 
-    def registered(self) -> int | None:
+    def registered(self, now: Instant) -> int | None:
         """Return the number of live slots that the running program reports, ``None`` if it does not tell."""
 
     def close(self) -> None:

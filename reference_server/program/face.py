@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from reference_server.program.logs import Log
 from reference_server.program.metrics import CONTENT_TYPE, metrics
-from reference_server.program.openapi import LARGEST_BODY, REQUESTS, description
+from reference_server.program.openapi import LARGEST_BODY, REQUESTS, STATUS, description
 from reference_server.program.service import Answered, Service
 from reference_server.program.store import StoreError
 from reference_server.protocol import Code
@@ -91,7 +91,7 @@ def face(service: Service, log: Log, on_store_error: OnStoreError, *, body_secon
     return Starlette(
         routes=[
             Route(REQUESTS, requests, methods=["POST"]),
-            Route("/v1/status", status, methods=["GET"]),
+            Route(STATUS, status, methods=["GET"]),
             Route("/metrics", numbers, methods=["GET"]),
             Route("/openapi.json", openapi, methods=["GET"]),
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from contextlib import suppress
 from typing import TextIO, TypeAlias, cast
@@ -28,8 +29,8 @@ class _Stream:
             sys.stderr.flush()
 
 
-def open_log() -> Log:
-    """Return the log. Each record has its time (UTC), its level, and the event's own keys."""
+def open_log(level: int = logging.INFO) -> Log:
+    """Return the log of what is at least of this level. Each record has its time (UTC), its level, and its own keys."""
     log: Log = structlog.wrap_logger(
         structlog.PrintLogger(cast(TextIO, _Stream())),
         processors=[
@@ -37,6 +38,6 @@ def open_log() -> Log:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(sort_keys=True, ensure_ascii=False),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(20),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
     )
     return log

@@ -6,10 +6,11 @@ from typing import Any
 
 from reference_server.protocol import FORMAT
 
-__all__ = ["LARGEST_BODY", "REQUESTS", "description"]
+__all__ = ["LARGEST_BODY", "REQUESTS", "STATUS", "description"]
 
 #: The path to which every request is posted.
 REQUESTS = "/v1/requests"
+STATUS = "/v1/status"
 #: The longest body that is read, in bytes.
 LARGEST_BODY = 64 * 1024
 
@@ -130,7 +131,7 @@ def description() -> dict[str, Any]:
                     },
                 }
             },
-            "/v1/status": {
+            STATUS: {
                 "get": {
                     "summary": "What is registered",
                     "responses": {"200": _json({"type": "object"}, "The state of the server.")},

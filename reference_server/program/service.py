@@ -8,13 +8,13 @@ machine's identity is looked at with every request, too (Q29).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from reference_server.addresses import parse_address
-from reference_server.authority import Authority
+from reference_server.authority import Authority, Change
 from reference_server.bundle import IssuedLicence, read_licence
 from reference_server.machine.identity import MachineError
 from reference_server.program.store import Store
@@ -81,6 +81,7 @@ class Service:
     :param authority: started, with what was stored.
     :param clock: reads this machine's clocks.
     :param fingerprint: reads this machine's identity.
+    :param noticed: is told what each request did to the slots.
     """
 
     authority: Authority
@@ -94,6 +95,7 @@ class Service:
     granted: int = 0
     #: When each holder of a slot was last heard, on the boot-time clock.
     heard_us: dict[str, int] = field(default_factory=dict)
+    noticed: Callable[[Sequence[Change]], object] = len
 
     def respond(self, body: bytes, source: str) -> Answered:
         """Answer a request with the JSON ``body`` that came from the address ``source``.
@@ -110,6 +112,7 @@ class Service:
         reply = self.authority.handle(request, _address(source), now)
         gone = [change.installation for change in reply.changes if change.installation != request.installation]
         self.store.save(self.authority, [request.installation, *gone, *reply.forgotten])
+        self.noticed(reply.changes)
         answer = reply.answer
         assert answer is not None, "the reference server always has an answer"
         for installation in gone:

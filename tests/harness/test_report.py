@@ -200,6 +200,7 @@ def test_the_trace_opens_with_what_was_run() -> None:
         "reading": "literal",
         "seed": 0,
         "systems": [],
+        "wire": "memory",
         "digest": made.digest,
     }
 

@@ -123,7 +123,7 @@ def test_three_shapes_of_program_answer_alike(on: On, factory: Callable[..., Any
     assert stage.start()
     assert stage.ask() == Reply(SOME_ANSWER, [])
     assert stage.ask() == Reply(SOME_ANSWER, [])
-    assert stage.wire.registered() == 2
+    assert stage.wire.registered(Instant(0, 0)) == 2
     assert not stage.wire.sees_slots
     assert (stage.wire.next_void_us(), stage.wire.expire(0)) == (None, ())
     assert stage.whats == []
@@ -386,7 +386,7 @@ def test_a_program_that_cannot_be_started(on: On, factory: Callable[..., Any], w
     (trouble,) = stage.wire.troubles
     assert re.search(what, trouble.what)
     assert (trouble.at_us, trouble.host, trouble.fatal) == (9, SERVER_HOST, fatal)
-    assert stage.wire.registered() is None
+    assert stage.wire.registered(Instant(0, 0)) is None
 
 
 # What can go wrong at a request.
@@ -516,10 +516,10 @@ def test_a_program_that_does_not_tell_its_count_is_asked_once(on: On, body: byte
         return [body]
 
     stage = on(responding(status))
-    assert stage.wire.registered() is None
+    assert stage.wire.registered(Instant(0, 0)) is None
     stage.start()
-    assert stage.wire.registered() is None
-    assert stage.wire.registered() is None
+    assert stage.wire.registered(Instant(0, 0)) is None
+    assert stage.wire.registered(Instant(0, 0)) is None
     assert asked == ["/v1/status"]
     assert stage.whats == []
 
@@ -531,4 +531,4 @@ def test_a_count_is_only_a_count_if_all_is_well(on: On) -> None:
 
     stage = on(responding(status))
     stage.start()
-    assert stage.wire.registered() is None
+    assert stage.wire.registered(Instant(0, 0)) is None
