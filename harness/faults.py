@@ -6,7 +6,7 @@ world has to do: `Happening` values in order, by instant and, at one instant, en
 actions of administrators, each in file order (the timing law's order of ties).
 
 Since all of it is known beforehand, so are the instants at which anything about a node can change
-(`Plan.edges_after`). Between two of them a node on a clean path can cruise.
+(`Plan.edge_after`). Between two of them a node on a clean path can cruise.
 """
 
 from __future__ import annotations
@@ -272,7 +272,8 @@ def _path_fault(event: Event, k: int, end_us: int | None) -> PathFault:
 
 def _addressing(scenario: Scenario, ends: _Ends) -> Addressing:
     server = scenario.server
-    moves, records = [(0, server.address)], [(0, server.address)]
+    moves = [(0, server.address)]
+    records: list[tuple[int, int, int | None]] = []
     silences: list[tuple[int, int | None]] = []
     copies: list[tuple[int, int, int | None]] = []
     forwards: list[Forward] = []
@@ -283,17 +284,13 @@ def _addressing(scenario: Scenario, ends: _Ends) -> Addressing:
         if event.verb is Verb.SERVER_MOVE and event.address is not None:
             moves.append((event.at_us, event.address))
         elif event.verb is Verb.DNS_CHANGE and event.address is not None:
-            if end_us is not None:
-                # What the DNS said before, it says again.
-                records.append((end_us, max(each for each in records if each[0] <= event.at_us)[1]))
-            records.append((event.at_us, event.address))
+            records.append((event.address, event.at_us, event.until_us))
         elif event.verb is Verb.SERVER_CLONE and event.address is not None:
             copies.append((event.address, event.at_us, event.until_us))
         elif event.verb is Verb.DNS_STOP:
             silences.append((event.at_us, end_us))
         elif event.verb is Verb.FORWARD_ADD and event.address is not None:
             forwards.append(Forward(event.address, event.hairpin, event.at_us, end_us))
-    records.sort(key=lambda record: record[0])
     return Addressing(tuple(moves), tuple(records), tuple(silences), tuple(forwards), tuple(copies), plain)
 
 
@@ -375,6 +372,8 @@ class _Ends:
 
 #: What may or may not end the server's program, which only the run can tell, and as which verb it counts then.
 _UNSURE = {
+    # A start on other hardware, or on a full disk, fails, and then there is something to start still.
+    Verb.IDENTITY_DRIFT: Verb.SERVER_CRASH_AT,
     Verb.SERVER_DESTROY: Verb.SERVER_DESTROY,
     Verb.SERVER_CRASH_AT: Verb.SERVER_CRASH_AT,
     Verb.DISK_FILL: Verb.SERVER_CRASH_AT,

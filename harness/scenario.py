@@ -202,7 +202,6 @@ class Event:
     last_address: int | None = None
     kind: str = "masquerade"
     hairpin: bool = False
-    by_name: bool = False
     certificate: Certificate | None = None
     ca: str = "site"
     how: str = "garbage"

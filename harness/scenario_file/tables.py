@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    create_model,
+    field_validator,
+    model_validator,
+)
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -176,6 +185,10 @@ class NodesTable(Table):
             yield Mistake("spread and spread_over", "only one of them", key="spread_over")
         if "clone_of" in keys and "count" in keys:
             yield Mistake("clone_of and count", "only one of them: a machine is copied one at a time", key="clone_of")
+        if "clone_of" in keys and ("spread" in keys or "spread_over" in keys):
+            yield Mistake(
+                "clone_of and a spread", "only one of them: a machine is copied one at a time", key="clone_of"
+            )
         if "clone_of" in keys and "register" in keys:
             yield Mistake("clone_of and register", "only one of them: node.clone gives it its state", key="register")
 
@@ -231,12 +244,40 @@ _DO = Field(description="What happens.")
 
 
 class ServerFault(EventTable):
-    """The server stops (ended in order), crashes, is rebooted, loses its session, is suspended, or hangs."""
+    """The server stops (ended in order), crashes, is suspended, or hangs."""
 
     model_config = ConfigDict(title="server fault")
 
-    do: Literal["server.stop", "server.crash", "server.reboot", "server.logout", "server.suspend", "server.hang"] = _DO
+    do: Literal["server.stop", "server.crash", "server.suspend", "server.hang"] = _DO
     lasts: Lasting | None = _LASTS
+
+
+class ServerReboot(EventTable):
+    """The server's machine is rebooted."""
+
+    model_config = ConfigDict(title="server reboot")
+
+    do: Literal["server.reboot"] = _DO
+    lasts: Lasting | None = Field(
+        None, description="When the program runs again that starts with the machine. Left out: when it is started."
+    )
+
+    @field_validator("lasts")
+    @classmethod
+    def _starts(cls, lasts: int | None, info: ValidationInfo) -> int | None:
+        if lasts is not None and not frame_of(info).autostart:
+            raise Mistake(
+                "an end, though nothing starts the program", "autostart = true in [server], or a server.start"
+            )
+        return lasts
+
+
+class ServerLogout(EventTable):
+    """The session ends in which the program was started, and with it a program that was not started with nohup."""
+
+    model_config = ConfigDict(title="server logout")
+
+    do: Literal["server.logout"] = _DO
 
 
 class ServerCrashAt(EventTable):
@@ -276,6 +317,10 @@ def _earlier(to: int, info: ValidationInfo) -> int:
     return to
 
 
+Earlier = Annotated[Instant, AfterValidator(_earlier)]
+_TO = Field(description="The instant whose state comes back, as it was before anything happened at it.")
+
+
 class ServerClone(EventTable):
     """The server's machine, with everything on it, is copied to another, whose program starts."""
 
@@ -292,12 +337,7 @@ class Rollback(EventTable):
     model_config = ConfigDict(title="server rollback")
 
     do: Literal["server.rollback"] = _DO
-    to: Instant = Field(description="The instant whose state comes back, as it was before anything happened at it.")
-
-    @field_validator("to")
-    @classmethod
-    def _earlier(cls, to: int, info: ValidationInfo) -> int:
-        return _earlier(to, info)
+    to: Earlier = _TO
 
 
 class NodeRollback(EventTable):
@@ -307,12 +347,7 @@ class NodeRollback(EventTable):
 
     do: Literal["node.rollback"] = _DO
     node: Nodes = _NODE
-    to: Instant = Field(description="The instant whose state comes back, as it was before anything happened at it.")
-
-    @field_validator("to")
-    @classmethod
-    def _earlier(cls, to: int, info: ValidationInfo) -> int:
-        return _earlier(to, info)
+    to: Earlier = _TO
 
 
 class NodeClone(EventTable):
@@ -507,6 +542,8 @@ class Nat(EventTable):
     def not_together(cls, keys: Mapping[str, object]) -> Iterator[Mistake]:
         if "last_address" in keys and keys.get("kind") != "carrier":
             yield Mistake("last_address without a pool", 'last_address only with kind = "carrier"', key="last_address")
+        if keys.get("kind") == "carrier" and "last_address" not in keys:
+            yield Mistake("a carrier without last_address", "the last address of its pool", key="kind")
 
 
 class NatRemove(EventTable):
@@ -691,6 +728,8 @@ class LicenceResume(EventTable):
 
 AnyEvent = (
     ServerFault
+    | ServerReboot
+    | ServerLogout
     | ServerCrashAt
     | ServerSlow
     | ServerMove

@@ -136,6 +136,6 @@ def test_whoever_is_pointed_at_the_name_forgets_the_address() -> None:
     events = [
         event(HOUR, Verb.SERVER_MOVE, address=THERE),
         event(HOUR, Verb.DNS_CHANGE, address=THERE),
-        event(3 * HOUR, Verb.NODE_POINT, "a", by_name=True),
+        event(3 * HOUR, Verb.NODE_POINT, "a"),
     ]
     assert outcomes(play(*events, duration_us=5 * HOUR)) == [Outcome.POSITIVE, Outcome.UNANSWERED, Outcome.POSITIVE]

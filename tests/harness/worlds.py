@@ -120,7 +120,7 @@ def path_keys(draw: st.DrawFn, verb: Verb, some: tuple[str, ...]) -> dict[str, A
     if verb is Verb.FORWARD_ADD:
         keys["hairpin"] = draw(st.booleans())
     if verb is Verb.NODE_POINT and draw(st.booleans()):
-        keys |= {"address": None, "by_name": True}
+        keys["address"] = None
     return keys
 
 
