@@ -19,7 +19,8 @@ class NodeSetup:
 
     ``address`` is its IPv4 address as an integer. ``register_us`` is when its administrator registers it,
     in microseconds of true time since the start, ``None`` for never. ``domain`` and ``port`` are the access
-    domain and port under which users reach it.
+    domain and port under which users reach it. ``zone`` is the time zone in which it shows dates: an IANA
+    name, or an offset such as "UTC+08:00".
     """
 
     name: str
@@ -30,6 +31,7 @@ class NodeSetup:
     domain: str | None = None
     port: int | None = None
     version: str = "FineDataLink"
+    zone: str = "UTC"
 
     @property
     def installation(self) -> str:
@@ -50,6 +52,7 @@ def fleet(
     domain: str | None = None,
     port: int | None = None,
     version: str = "FineDataLink",
+    zone: str = "UTC",
 ) -> tuple[NodeSetup, ...]:
     """Return the nodes of one fleet, in order.
 
@@ -80,6 +83,7 @@ def fleet(
             domain=domain,
             port=port,
             version=version,
+            zone=zone,
         )
         for k, each in enumerate(names)
     )

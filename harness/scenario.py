@@ -55,6 +55,9 @@ class Verb(Enum):
     NETWORK_HEAL = "network.heal"
     CLOCK_STEP = "clock.step"
     CLOCK_DRIFT = "clock.drift"
+    CLOCK_SLEW = "clock.slew"
+    CLOCK_FREEZE = "clock.freeze"
+    CLOCK_THAW = "clock.thaw"
     LICENCE_SUSPEND = "licence.suspend"
     LICENCE_RESUME = "licence.resume"
 
@@ -92,7 +95,8 @@ class Event:
     ``until_us`` is its end where it has a ``lasts``, ``None`` if it lasts until undone or is over at once.
     ``nodes`` are the names it means, in file order of the nodes; for a cut, the nodes cut off from the
     server. ``only`` restricts a ``node.*`` verb to the nodes that have that status when it happens.
-    ``address`` is the address that the first node of a move gets, each next one the one above.
+    ``address`` is the address that the first node of a move gets, each next one the one above. ``ppm`` is
+    how fast clocks drift, or how fast a wall clock is slewed.
     """
 
     index: int

@@ -378,7 +378,7 @@ class World:
         now, due_us, clock = self._now, armed[2], self._clocks[i]
         if clock.true_us(due_us) == now:
             # A timer is handled as if at its due instant, which the clock may have passed within this tick.
-            instant = Instant(due_us, due_us + clock.offset_us(now))
+            instant = clock.instant_of(due_us, now)
         else:
             instant = clock.instant(now)
         self._apply(i, self._nodes[i].fire(kind, instant))
@@ -419,6 +419,7 @@ class World:
             self._authority.power is not Power.RUNNING
             or self._server_suspended
             or self._licence_suspensions
+            or not server_clock.steady(now)
             or self._authority.holder_address(installation) != node.address
             or self._network.loses(i, Way.UP, now)
             or self._network.loses(i, Way.DOWN, now)

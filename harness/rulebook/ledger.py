@@ -274,7 +274,8 @@ class _Dates:
     def __init__(self, history: History) -> None:
         self._clocks = history.clocks
         back = [at_us for at_us, by_us in history.clocks.steps(SERVER) if by_us < 0]
-        #: (from when, the date is at least this); only steps back make a difference.
+        #: (from when, the date is at least this); only steps back make a difference. A slew never turns the wall clock
+        #: back, nor does a freeze, so between steps the latest date is that of the last instant.
         self._floors: list[tuple[int, int]] = []
         if not back:
             return

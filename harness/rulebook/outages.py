@@ -34,8 +34,8 @@ def _long_stops(history: History) -> Iterator[tuple[Downtime, int]]:
     for stop in _stops(history):
         if stop.end_us is None or history.clocks.drifts(SERVER):
             continue
-        stepped = any(stop.start_us - limit_us <= at_us <= stop.end_us for at_us, _ in history.clocks.steps(SERVER))
-        if stop.end_us - stop.start_us > limit_us and not stepped:
+        wall_set = history.clocks.wall_set(SERVER, stop.start_us - limit_us, stop.end_us)
+        if stop.end_us - stop.start_us > limit_us and not wall_set:
             yield stop, stop.end_us
 
 

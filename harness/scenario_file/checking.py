@@ -55,11 +55,15 @@ def checked_events(data: dict[str, Any], frame: Frame) -> list[EventTable] | Non
 
 
 def _not_together(data: dict[str, Any]) -> Iterator[Complaint]:
-    lists: dict[str, type[Table]] = {"nodes": NodesTable, "expect": ExpectTable}
+    lists: dict[str, type[Table]] = {"nodes": NodesTable, "events": UnknownEvent, "expect": ExpectTable}
     for name, table in lists.items():
         found = data.get(name)
         for index, keys in enumerate(found if isinstance(found, list) else ()):
-            for mistake in table.not_together(keys) if isinstance(keys, dict) else ():
+            if not isinstance(keys, dict):
+                continue
+            verb = keys.get("do") if name == "events" else None
+            one = EVENTS.get(verb, table) if isinstance(verb, str) else table
+            for mistake in one.not_together(keys):
                 loc: Loc = (name, index) if mistake.key is None else (name, index, mistake.key)
                 yield Complaint(loc, mistake)
 

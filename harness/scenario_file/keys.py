@@ -29,6 +29,7 @@ __all__ = [
     "Lasting",
     "NodeName",
     "Nodes",
+    "Percent",
     "Port",
     "Ppm",
     "Ranges",
@@ -36,12 +37,14 @@ __all__ = [
     "ReadingNames",
     "Registration",
     "Rule",
+    "SlewRate",
     "Start",
     "Status",
     "Step",
     "Text",
     "Timeout",
     "Zone",
+    "ZoneName",
     "frame_of",
 ]
 
@@ -81,6 +84,7 @@ _FAILURES_SCHEMA = {
     "type": ["integer", "string"],
     "examples": [30003, "/", "Incorrect License Format", "none"],
 }
+_ZONE_SCHEMA = {"type": "string", "examples": ["UTC", "Asia/Shanghai", "UTC+08:00"]}
 _PATTERN_SCHEMA = {"type": "string", "minLength": 1, "examples": ["fdl-1", "fdl-*"]}
 
 Text = Annotated[str, PlainValidator(values.text), WithJsonSchema({"type": "string", "minLength": 1})]
@@ -114,11 +118,8 @@ Registration = Annotated[
     WithJsonSchema({"type": "string", "examples": ["0s", "1h 40m", "never"]}),
 ]
 LastDay = Annotated[date, PlainValidator(values.expiry_date), WithJsonSchema({"type": "string", "format": "date"})]
-Zone = Annotated[
-    tzinfo,
-    PlainValidator(values.zone),
-    WithJsonSchema({"type": "string", "examples": ["UTC", "Asia/Shanghai", "UTC+08:00"]}),
-]
+Zone = Annotated[tzinfo, PlainValidator(values.zone), WithJsonSchema(_ZONE_SCHEMA)]
+ZoneName = Annotated[str, PlainValidator(values.zone_name), WithJsonSchema(_ZONE_SCHEMA)]
 Address = Annotated[int, PlainValidator(values.address), WithJsonSchema(_ADDRESS_SCHEMA)]
 Ranges = Annotated[
     tuple[tuple[int, int], ...],
@@ -133,5 +134,11 @@ Count = Annotated[
 Nodes = Annotated[tuple[str, ...], PlainValidator(_matching_nodes), WithJsonSchema(_PATTERN_SCHEMA)]
 Hosts = Annotated[tuple[str, ...], PlainValidator(_matching_hosts), WithJsonSchema(_PATTERN_SCHEMA)]
 Ppm = Annotated[Fraction, PlainValidator(values.drift), WithJsonSchema({"type": "number", "examples": [-1, 50]})]
+Percent = Annotated[
+    Fraction, PlainValidator(values.drift_percent), WithJsonSchema({"type": "number", "examples": [-5, 0.01]})
+]
+SlewRate = Annotated[
+    Fraction, PlainValidator(values.slew_rate), WithJsonSchema({"type": "number", "examples": [500, 83333.3]})
+]
 FailureShown = Annotated[int | str, PlainValidator(values.failure), WithJsonSchema(_FAILURES_SCHEMA)]
 Status = Literal["unregistered", "registered", "interrupted", "rejected", "lapsed"]

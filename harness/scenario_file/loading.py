@@ -132,6 +132,9 @@ def _event(table: EventTable, index: int, line: int) -> Iterator[Event]:
     renamed = {"do": "verb", "node": "nodes", "by": "by_us"}
     fields = {renamed.get(key, key): value for key, value in keys.items() if key != "host"}
     fields["verb"] = Verb(keys["do"])
+    percent = fields.pop("percent", None)
+    if percent is not None:
+        fields["ppm"] = percent
     for host in keys.get("host", (None,)):
         until_us = None if lasts_us is None else at_us + lasts_us
         yield Event(index=index, line=line, at_us=at_us, until_us=until_us, host=host, **fields)
