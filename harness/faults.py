@@ -158,7 +158,7 @@ def plan(scenario: Scenario) -> Plan:
                     edge((event.at_us, until_us), None, (node,))
         else:
             host = event.host if event.verb in _PASSIVE else (None if event.nodes else SERVER)
-            if event.verb not in (Verb.NETWORK_HEAL, Verb.CLOCK_THAW):
+            if event.verb not in (Verb.NETWORK_HEAL, Verb.CLOCK_SLEW, Verb.CLOCK_FREEZE, Verb.CLOCK_THAW):
                 edge((event.at_us, event.until_us), host, nodes)
 
     for registration in happenings:
@@ -170,7 +170,7 @@ def plan(scenario: Scenario) -> Plan:
     clocks = {host: _clock(scenario.start_us, events, ends) for host, events in _clock_events(scenario.events).items()}
     for host, clock in clocks.items():
         # Where a slew ends only the clock itself can tell.
-        edge([end_us for _, end_us in clock.adjusting], host, ())
+        edge((at_us for stretch in clock.adjusting for at_us in stretch), host, ())
     shared: dict[tuple[int, ...], tuple[int, ...]] = {}
     edges = [tuple(sorted(own.get(index, ()))) for index in range(len(scenario.nodes))]
     return Plan(
