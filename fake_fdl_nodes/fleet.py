@@ -19,8 +19,9 @@ class NodeSetup:
 
     ``address`` is its IPv4 address as an integer. ``register_us`` is when its administrator registers it,
     in microseconds of true time since the start, ``None`` for never. ``domain`` and ``port`` are the access
-    domain and port under which users reach it. ``zone`` is the time zone in which it shows dates: an IANA
-    name, or an offset such as "UTC+08:00".
+    domain and port under which users reach it. ``by_name`` tells that its Server Address is a name of the DNS, and
+    ``clone_of`` is the node from whose machine its own is copied. ``zone`` is the time zone in which it shows dates: an
+    IANA name, or an offset such as "UTC+08:00".
     """
 
     name: str
@@ -31,12 +32,14 @@ class NodeSetup:
     domain: str | None = None
     port: int | None = None
     version: str = "FineDataLink"
+    by_name: bool = False
+    clone_of: str | None = None
     zone: str = "UTC"
 
     @property
     def installation(self) -> str:
         """The installation id, which is what makes two requests the same node (Q42)."""
-        return f"installation-of-{self.name}"
+        return f"installation-of-{self.clone_of or self.name}"
 
 
 def fleet(
@@ -52,6 +55,8 @@ def fleet(
     domain: str | None = None,
     port: int | None = None,
     version: str = "FineDataLink",
+    by_name: bool = False,
+    clone_of: str | None = None,
     zone: str = "UTC",
 ) -> tuple[NodeSetup, ...]:
     """Return the nodes of one fleet, in order.
@@ -83,6 +88,8 @@ def fleet(
             domain=domain,
             port=port,
             version=version,
+            by_name=by_name,
+            clone_of=clone_of,
             zone=zone,
         )
         for k, each in enumerate(names)

@@ -19,16 +19,18 @@ from fractions import Fraction
 from itertools import groupby, pairwise
 from typing import NamedTuple, TypeAlias
 
+from harness.addressing import Addressing, Forward
 from harness.clock import Freeze, HostClock, Slew
-from harness.network import Network, Way
+from harness.network import Network, PathFault, Way, What
 from harness.scenario import SERVER, Event, Scenario, Verb
 
 __all__ = ["Happening", "Phase", "Plan", "TimelineProblem", "plan", "timeline_problems"]
 
 
 class Phase(IntEnum):
-    """The part of an instant in which something happens."""
+    """The part of an instant in which something happens. An image is of the state before anything else at it."""
 
+    IMAGE = -1
     END = 0
     START = 1
     ACTION = 2
@@ -62,18 +64,42 @@ class TimelineProblem:
 _DOWN = {
     Verb.SERVER_STOP: Verb.SERVER_START,
     Verb.SERVER_CRASH: Verb.SERVER_START,
+    Verb.SERVER_REBOOT: Verb.SERVER_START,
+    Verb.SERVER_LOGOUT: Verb.SERVER_START,
     Verb.SERVER_SUSPEND: Verb.SERVER_RESUME,
+    Verb.SERVER_HANG: Verb.SERVER_RESUME,
     Verb.SERVER_DESTROY: None,
     Verb.NODE_STOP: Verb.NODE_START,
     Verb.NODE_CRASH: Verb.NODE_START,
+    Verb.NODE_REBOOT: Verb.NODE_START,
     Verb.NODE_SUSPEND: Verb.NODE_RESUME,
 }
 _UNDOES = {
-    Verb.SERVER_START: (Verb.SERVER_STOP, Verb.SERVER_CRASH, Verb.SERVER_DESTROY),
-    Verb.SERVER_RESUME: (Verb.SERVER_SUSPEND,),
-    Verb.NODE_START: (Verb.NODE_STOP, Verb.NODE_CRASH),
+    Verb.SERVER_START: (
+        Verb.SERVER_STOP,
+        Verb.SERVER_CRASH,
+        Verb.SERVER_CRASH_AT,
+        Verb.SERVER_REBOOT,
+        Verb.SERVER_LOGOUT,
+        Verb.SERVER_DESTROY,
+    ),
+    Verb.SERVER_RESUME: (Verb.SERVER_SUSPEND, Verb.SERVER_HANG),
+    Verb.NODE_START: (Verb.NODE_STOP, Verb.NODE_CRASH, Verb.NODE_REBOOT),
     Verb.NODE_RESUME: (Verb.NODE_SUSPEND,),
-    Verb.NETWORK_HEAL: (Verb.NETWORK_CUT,),
+    Verb.NETWORK_HEAL: (
+        Verb.NETWORK_CUT,
+        Verb.NETWORK_DELAY,
+        Verb.NETWORK_LOSS,
+        Verb.NETWORK_REORDER,
+        Verb.NETWORK_DUPLICATE,
+        Verb.NETWORK_CORRUPT,
+    ),
+    Verb.FIREWALL_LIFT: (Verb.FIREWALL_DROP, Verb.FIREWALL_REJECT),
+    Verb.NAT_REMOVE: (Verb.NAT_ADD,),
+    Verb.FORWARD_REMOVE: (Verb.FORWARD_ADD,),
+    Verb.DNS_START: (Verb.DNS_STOP,),
+    Verb.DISK_CLEAR: (Verb.DISK_FILL,),
+    Verb.IDENTITY_RESTORE: (Verb.IDENTITY_DRIFT,),
     Verb.CLOCK_THAW: (Verb.CLOCK_FREEZE,),
     Verb.LICENCE_RESUME: (Verb.LICENCE_SUSPEND,),
 }
@@ -82,19 +108,64 @@ _UNDONE = frozenset(verb for verbs in _UNDOES.values() for verb in verbs)
 _FARTHEST_YEARS = 100_000
 _FARTHEST_US = _FARTHEST_YEARS * 365 * 86_400_000_000
 _ACTIONS = (Verb.NODE_REGISTER, Verb.NODE_UNBIND, Verb.NODE_MOVE)
-#: Played by the clocks and the network themselves; the world has nothing to do.
+#: What the faults of a node's path do to its packets.
+_PATH = {
+    Verb.NETWORK_CUT: What.CUT,
+    Verb.NETWORK_DELAY: What.DELAY,
+    Verb.NETWORK_LOSS: What.LOSS,
+    Verb.NETWORK_REORDER: What.REORDER,
+    Verb.NETWORK_DUPLICATE: What.DUPLICATE,
+    Verb.NETWORK_CORRUPT: What.CORRUPT,
+    Verb.FIREWALL_DROP: What.DROP,
+    Verb.FIREWALL_REJECT: What.REJECT,
+    Verb.NAT_ADD: What.SOURCE,
+    Verb.NODE_UPLINK: What.SOURCE,
+}
+#: Played by the clocks, the network and the addressing themselves; the world has nothing to do.
 _PASSIVE = (
+    *_PATH,
     Verb.CLOCK_STEP,
     Verb.CLOCK_DRIFT,
     Verb.CLOCK_SLEW,
     Verb.CLOCK_FREEZE,
     Verb.CLOCK_THAW,
-    Verb.NETWORK_CUT,
     Verb.NETWORK_HEAL,
+    Verb.FIREWALL_LIFT,
+    Verb.NAT_REMOVE,
+    Verb.FORWARD_ADD,
+    Verb.FORWARD_REMOVE,
+    Verb.SERVER_MOVE,
+    Verb.DNS_CHANGE,
+    Verb.DNS_STOP,
+    Verb.DNS_START,
+)
+#: Verbs about one direction of a node's path, or both.
+_DIRECTED = frozenset(_PATH) - {Verb.NAT_ADD, Verb.NODE_UPLINK} | {Verb.NETWORK_HEAL, Verb.FIREWALL_LIFT}
+#: What they undo has its edges where it ends, and so have the changes of a wall clock's rate.
+_NO_EDGE = (
+    Verb.NETWORK_HEAL,
+    Verb.FIREWALL_LIFT,
+    Verb.NAT_REMOVE,
+    Verb.CLOCK_SLEW,
+    Verb.CLOCK_FREEZE,
+    Verb.CLOCK_THAW,
 )
 _WAYS = {"both": (Way.UP, Way.DOWN), "requests": (Way.UP,), "answers": (Way.DOWN,)}
 #: What ends a lasting event when its time is up.
-_ENDS = {**_DOWN, Verb.LICENCE_SUSPEND: Verb.LICENCE_RESUME}
+_ENDS = {
+    **_DOWN,
+    Verb.LICENCE_SUSPEND: Verb.LICENCE_RESUME,
+    Verb.IDENTITY_DRIFT: Verb.IDENTITY_RESTORE,
+    Verb.DISK_FILL: Verb.DISK_CLEAR,
+    # These end themselves.
+    Verb.SERVER_SLOW: Verb.SERVER_SLOW,
+    Verb.SERVER_CLONE: Verb.SERVER_CLONE,
+    Verb.ANSWER_SPOIL: Verb.ANSWER_SPOIL,
+    Verb.TLS_USE: Verb.TLS_USE,
+}
+#: What brings an earlier state back, or copies one.
+_IMAGES = (Verb.SERVER_ROLLBACK, Verb.SERVER_CLONE, Verb.NODE_ROLLBACK, Verb.NODE_CLONE)
+_COPIES = (Verb.SERVER_CLONE, Verb.NODE_CLONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +174,7 @@ class Plan:
 
     happenings: tuple[Happening, ...]
     network: Network
+    addressing: Addressing
     server_clock: HostClock
     node_clocks: tuple[HostClock, ...]
     _common_edges: tuple[int, ...]
@@ -118,15 +190,18 @@ class Plan:
         return min(candidates, default=None)
 
 
-def plan(scenario: Scenario) -> Plan:
-    """Resolve the events of ``scenario``. It has to be free of `timeline_problems`."""
+def plan(scenario: Scenario, *, seed: int = 0) -> Plan:
+    """Resolve the events of ``scenario``. It has to be free of `timeline_problems`.
+
+    :param seed: what the chance of the network is drawn from.
+    """
     place = {node.name: index for index, node in enumerate(scenario.nodes)}
     happenings = [
         Happening(node.register_us, Phase.ACTION, index, Verb.NODE_REGISTER, (index,), None)
         for index, node in enumerate(scenario.nodes)
         if node.register_us is not None
     ]
-    cuts: dict[tuple[int, Way], list[tuple[int, int | None]]] = {}
+    paths: dict[tuple[int, Way], list[PathFault]] = {}
     common: set[int] = set()
     own: dict[int, set[int]] = {}
 
@@ -139,6 +214,8 @@ def plan(scenario: Scenario) -> Plan:
 
     ends = _Ends(scenario.events)
     for event in scenario.events:
+        if event.idle:
+            continue
         nodes = tuple(place[name] for name in event.nodes)
         order = len(scenario.nodes) + event.index
         if event.verb in _ACTIONS:
@@ -150,16 +227,21 @@ def plan(scenario: Scenario) -> Plan:
             end = _ENDS.get(event.verb)
             if event.until_us is not None and end is not None:
                 happenings.append(Happening(event.until_us, Phase.END, order, end, nodes, event))
-        if event.verb is Verb.NETWORK_CUT:
-            for name, node in zip(event.nodes, nodes, strict=True):
-                for way in _WAYS[event.direction]:
-                    until_us = ends.end_of(event, name, way)
-                    cuts.setdefault((node, way), []).append((event.at_us, until_us))
-                    edge((event.at_us, until_us), None, (node,))
-        else:
-            host = event.host if event.verb in _PASSIVE else (None if event.nodes else SERVER)
-            if event.verb not in (Verb.NETWORK_HEAL, Verb.CLOCK_SLEW, Verb.CLOCK_FREEZE, Verb.CLOCK_THAW):
-                edge((event.at_us, event.until_us), host, nodes)
+        if event.verb in _PATH:
+            for k, (name, node) in enumerate(zip(event.nodes, nodes, strict=True)):
+                for way in _WAYS[event.direction] if event.verb in _DIRECTED else (Way.UP,):
+                    fault = _path_fault(event, k, ends.end_of(event, name, way if event.verb in _DIRECTED else None))
+                    paths.setdefault((node, way), []).append(fault)
+                    edge((fault.start_us, fault.end_us), None, (node,))
+        elif event.verb in _IMAGES:
+            # An image is of one instant, which nobody's cruise may pass.
+            of = nodes if event.of is None else (place[event.of],)
+            at_us = event.at_us if event.verb in _COPIES else event.to_us
+            happenings.append(Happening(at_us, Phase.IMAGE, order, event.verb, of, event))
+            edge((event.at_us, at_us, event.until_us), None if event.nodes else SERVER, (*nodes, *of))
+        elif event.verb not in _NO_EDGE:
+            host = event.host if event.host is not None else (None if event.nodes else SERVER)
+            edge((event.at_us, event.until_us), host, nodes)
 
     for registration in happenings:
         # A node that another event registers earlier may already cruise when its fleet's registration comes.
@@ -175,12 +257,71 @@ def plan(scenario: Scenario) -> Plan:
     edges = [tuple(sorted(own.get(index, ()))) for index in range(len(scenario.nodes))]
     return Plan(
         happenings=tuple(sorted(happenings, key=lambda h: (h.at_us, h.phase, h.order))),
-        network=Network(scenario.network.latency_us, dict(cuts)),
+        network=Network(scenario.network.latency_us, paths, seed=seed),
+        addressing=_addressing(scenario, ends),
         server_clock=clocks.get(SERVER, exact),
         node_clocks=tuple(clocks.get(node.name, exact) for node in scenario.nodes),
         _common_edges=tuple(sorted(common)),
         _own_edges=tuple(shared.setdefault(each, each) for each in edges),
     )
+
+
+def _path_fault(event: Event, k: int, end_us: int | None) -> PathFault:
+    """Return the fault that ``event`` is for the ``k``-th of its nodes."""
+    addresses = (0, 0)
+    if event.address is not None:
+        first = event.address + (k if event.kind == "one-to-one" else 0)
+        addresses = (first, first if event.last_address is None else event.last_address)
+    return PathFault(
+        index=event.index,
+        what=_PATH[event.verb],
+        start_us=event.at_us,
+        end_us=end_us,
+        percent=event.percent,
+        by_us=event.by_us,
+        jitter_us=event.jitter_us,
+        distribution=event.distribution,
+        port=event.port,
+        addresses=addresses,
+    )
+
+
+def _addressing(scenario: Scenario, ends: _Ends) -> Addressing:
+    server = scenario.server
+    moves, records = [(0, server.address)], [(0, server.address)]
+    silences: list[tuple[int, int | None]] = []
+    copies: list[tuple[int, int, int | None]] = []
+    forwards: list[Forward] = []
+    plain = True
+    for event in sorted(scenario.events, key=lambda event: (event.at_us, event.index)):
+        plain = plain and event.verb not in _ADDRESSING
+        end_us = ends.end_of(event, SERVER)
+        if event.verb is Verb.SERVER_MOVE and event.address is not None:
+            moves.append((event.at_us, event.address))
+        elif event.verb is Verb.DNS_CHANGE and event.address is not None:
+            if end_us is not None:
+                # What the DNS said before, it says again.
+                records.append((end_us, max(each for each in records if each[0] <= event.at_us)[1]))
+            records.append((event.at_us, event.address))
+        elif event.verb is Verb.SERVER_CLONE and event.address is not None:
+            copies.append((event.address, event.at_us, event.until_us))
+        elif event.verb is Verb.DNS_STOP:
+            silences.append((event.at_us, end_us))
+        elif event.verb is Verb.FORWARD_ADD and event.address is not None:
+            forwards.append(Forward(event.address, event.hairpin, event.at_us, end_us))
+    records.sort(key=lambda record: record[0])
+    return Addressing(tuple(moves), tuple(records), tuple(silences), tuple(forwards), tuple(copies), plain)
+
+
+#: What changes where a node finds the server.
+_ADDRESSING = (
+    Verb.SERVER_MOVE,
+    Verb.SERVER_CLONE,
+    Verb.DNS_CHANGE,
+    Verb.DNS_STOP,
+    Verb.FORWARD_ADD,
+    Verb.NODE_POINT,
+)
 
 
 def _clock_events(events: Sequence[Event]) -> dict[str, list[Event]]:
@@ -219,7 +360,7 @@ _Mark: TypeAlias = tuple[str, Way | None]
 
 def _marks(event: Event) -> Iterator[_Mark]:
     """Yield what a lasting ``event``, or the verb that undoes one, is about."""
-    if event.verb in (Verb.NETWORK_CUT, Verb.NETWORK_HEAL):
+    if event.verb in _DIRECTED:
         for way in _WAYS[event.direction]:
             for name in event.nodes:
                 yield name, way
@@ -231,7 +372,7 @@ def _marks(event: Event) -> Iterator[_Mark]:
 def _targets(event: Event) -> tuple[str, ...]:
     if event.host is not None:
         return (event.host,)
-    return event.nodes if event.verb.value.startswith("node.") else (SERVER,)
+    return event.nodes or (SERVER,)
 
 
 class _Ends:
@@ -240,6 +381,8 @@ class _Ends:
     def __init__(self, events: Sequence[Event]) -> None:
         self._undone: dict[tuple[Verb, _Mark], list[int]] = {}
         for undo in sorted(events, key=lambda event: event.at_us):
+            if undo.idle:
+                continue
             for verb in _UNDOES.get(undo.verb, ()):
                 for mark in _marks(undo):
                     self._undone.setdefault((verb, mark), []).append(undo.at_us)
@@ -254,17 +397,27 @@ class _Ends:
 
 # What can be wrong with a timeline.
 
+#: What may or may not end the server's program, which only the run can tell, and as which verb it counts then.
+_UNSURE = {
+    Verb.SERVER_DESTROY: Verb.SERVER_DESTROY,
+    Verb.SERVER_CRASH_AT: Verb.SERVER_CRASH_AT,
+    Verb.DISK_FILL: Verb.SERVER_CRASH_AT,
+}
+
 
 def timeline_problems(events: Sequence[Event]) -> list[TimelineProblem]:
     """Return what is wrong with the ``events`` of a scenario taken together, in file order.
 
-    Stops of one host that overlap, an undoing verb that finds nothing to undo, drifts that overlap on one host, slews
-    and freezes that do, two steps of one clock at one instant, and clocks that are led out of any calendar. Events
-    restricted by ``only`` depend on the run and are left out.
+    Stops of one host that overlap, an undoing verb that finds nothing to undo, a state that comes back under a running
+    program, a machine that is copied twice, drifts that overlap on one host, slews and freezes that do, two steps of
+    one clock at one instant, and clocks that are led out of any calendar. Events restricted by ``only`` depend on the
+    run and are left out.
     """
     problems = [
         *_overlapping_stops(events),
         *_nothing_to_undo(events),
+        *_rollbacks_while_running(events),
+        *_copied_twice(events),
         *_overlapping_drifts(events),
         *_overlapping_adjustments(events),
         *_clocks_gone_too_far(events),
@@ -275,14 +428,15 @@ def timeline_problems(events: Sequence[Event]) -> list[TimelineProblem]:
 def _overlapping_stops(events: Sequence[Event]) -> Iterator[TimelineProblem]:
     by_host: dict[str, list[Event]] = {}
     for event in sorted(events, key=lambda event: (event.at_us, event.index)):
-        if event.verb in _DOWN and event.only is None:
+        if event.verb in _DOWN and event.only is None and not event.idle:
             for target in _targets(event):
                 by_host.setdefault(target, []).append(event)
     ends = _Ends(events)
     reported: set[int] = set()
     for target, downs in by_host.items():
         for earlier, later in pairwise(downs):
-            if later.verb is Verb.SERVER_DESTROY and earlier.verb in (Verb.SERVER_STOP, Verb.SERVER_CRASH):
+            stopped = earlier.verb not in (Verb.SERVER_SUSPEND, Verb.SERVER_HANG, Verb.SERVER_DESTROY)
+            if later.verb is Verb.SERVER_DESTROY and stopped:
                 continue  # `-destroy` works on a stopped server too, though not on a frozen host.
             end_us = None if earlier.verb is Verb.SERVER_DESTROY else ends.end_of(earlier, target)
             if (end_us is None or later.at_us < end_us) and later.index not in reported:
@@ -293,6 +447,41 @@ def _overlapping_stops(events: Sequence[Event]) -> Iterator[TimelineProblem]:
                     f"{later.verb.value} while {target} is already down ({earlier.verb.value} of line {earlier.line})",
                     "stops of one host that do not overlap; end the earlier one first",
                 )
+
+
+def _rollbacks_while_running(events: Sequence[Event]) -> Iterator[TimelineProblem]:
+    ends = _Ends(events)
+    unsure = any(event.verb in _UNSURE for event in events)
+    for event in events:
+        if event.verb not in (Verb.SERVER_ROLLBACK, Verb.NODE_ROLLBACK):
+            continue
+        for target in _targets(event):
+            downs = [
+                (down.at_us, ends.end_of(down, target))
+                for down in events
+                if _DOWN.get(down.verb) in (Verb.SERVER_START, Verb.NODE_START)
+                and target in _targets(down)
+                and not down.idle
+            ]
+            down = any(since_us <= event.at_us and (end is None or event.at_us < end) for since_us, end in downs)
+            if not down and not (unsure and target == SERVER):
+                expected = "a program that was stopped before; what runs has its state in memory"
+                yield TimelineProblem(event, "at", f"{event.verb.value} while {target} runs", expected)
+                break
+
+
+def _copied_twice(events: Sequence[Event]) -> Iterator[TimelineProblem]:
+    copied: dict[str, Event] = {}
+    for event in sorted(events, key=lambda event: (event.at_us, event.index)):
+        if event.verb in _COPIES:
+            (target,) = _targets(event)
+            earlier = copied.setdefault(target, event)
+            if earlier is not event:
+                found = f"a second {event.verb.value} to {target} (the first is that of line {earlier.line})"
+                if event.verb is Verb.SERVER_CLONE:
+                    found = f"a second {event.verb.value} (the first is that of line {earlier.line})"
+                key = "node" if event.nodes else "do"
+                yield TimelineProblem(event, key, found, "one copy of the server, and one copy for each node")
 
 
 def _nothing_to_undo(events: Sequence[Event]) -> Iterator[TimelineProblem]:
@@ -323,9 +512,11 @@ def _nothing_to_undo(events: Sequence[Event]) -> Iterator[TimelineProblem]:
                 for mark in _marks(undo):
                     begun.pop((verb, mark), None)
         for event in together:
-            if event.only is not None or event.verb is Verb.SERVER_DESTROY:
+            if event.only is not None or event.idle:
                 unknown.add(event.verb)
-            elif event.verb in _UNDONE:
+            elif event.verb in _UNSURE:
+                unknown.add(_UNSURE[event.verb])
+            if event.only is None and event.verb in _UNDONE:
                 for mark in _marks(event):
                     begun.setdefault((event.verb, mark), []).append(event.until_us)
 

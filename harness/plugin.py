@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from harness.builder import WorldBuilder
     from harness.runner import Result
     from harness.scenario import Scenario
+    from harness.systems import Kind
 
 __all__ = [
     "ScenarioFile",
@@ -37,19 +38,36 @@ _MARKS = ("title", "duration", "nodes")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--fdl-reading`` and the ini option ``fdl_readings``."""
+    """Add ``--fdl-reading``, ``--fdl-server``, ``--fdl-node`` and the ini option ``fdl_readings``."""
     group = parser.getgroup("fdl-harness", "scenarios of FineDataLink licensing")
     group.addoption(
         "--fdl-reading",
         metavar="NAME|all",
         help="run scenario files under this reading, or under all; without it each under its own",
     )
+    for what in ("server", "node"):
+        group.addoption(
+            f"--fdl-{what}",
+            metavar="NAME",
+            help=f"run scenario files with the {what} that this makes, such as package.module:factory",
+        )
     parser.addini("fdl_readings", "the readings under which scenario files are run", type="args", default=[])
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse an unknown reading before anything is collected."""
+    """Refuse an unknown reading, and a system under test that is none, before anything is collected."""
     _readings(config)
+    kinds: tuple[Kind, ...] = ("server", "node")
+    for what in kinds:
+        name = config.getoption(f"--fdl-{what}")
+        if name is not None:
+            from harness.problems import Mistake
+            from harness.systems import check
+
+            try:
+                check(name, what)
+            except Mistake as error:
+                raise pytest.UsageError(f"--fdl-{what}: {error}") from None
 
 
 def _readings(config: pytest.Config) -> list[str]:
@@ -93,8 +111,11 @@ class ScenarioFile(pytest.File):
         """Yield the items."""
         from harness.expectations import own_reading
         from harness.scenario_file import load
+        from harness.systems import choose
 
         scenario = load(self.path)
+        server, node = (self.config.getoption(f"--fdl-{what}") for what in ("server", "node"))
+        choose(scenario, server, node)
         for reading in _readings(self.config) or [own_reading(scenario)]:
             item: ScenarioItem = ScenarioItem.from_parent(self, name=reading, scenario=scenario)
             yield item
@@ -128,7 +149,8 @@ class ScenarioItem(pytest.Item):
         from harness.report.failures import explain
         from harness.runner import Outcome, jobs_for, run_one
 
-        (job,) = jobs_for(self._scenario, [READINGS[self.name]])
+        server, node = (self.config.getoption(f"--fdl-{what}") for what in ("server", "node"))
+        (job,) = jobs_for(self._scenario, [READINGS[self.name]], server=server, node=node)
         result = run_one(job)
         if result.outcome is not Outcome.PASSED:
             raise ScenarioFailed(explain(result))
@@ -156,7 +178,8 @@ def world() -> WorldBuilder:
 def run_scenario() -> Callable[..., Result]:
     """A function that runs a scenario (a path, TOML text or a `Scenario`) and returns its `Result`.
 
-    Keywords: ``reading`` (a name; else its own), ``every_poll``, ``server`` and ``node`` (see `harness.world.run`).
+    Keywords: ``reading`` (a name; else its own), ``every_poll``, ``server`` and ``node`` (see
+    `harness.runner.run_one`).
     """
     from harness.runner import jobs_for, run_one
     from harness.scenario import Scenario

@@ -6,7 +6,7 @@ the machines. This module is the one place that knows both vocabularies.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fake_fdl_nodes.node import Changed, Ended, Ending, Failed, Node, Send, Status
 from harness import trace as history
@@ -27,23 +27,33 @@ class Recorder:
 
     def __init__(self, scenario: Scenario) -> None:
         nodes = scenario.nodes
+        #: Who wants to know what happens to a host, by its place.
+        self.watchers: dict[int, Callable[[history.EdgeKind], None]] = {}
         self.trace = Trace(tuple(each.name for each in nodes))
-        self._place = {setup.installation: i for i, setup in enumerate(nodes)}
+        #: The first node of each installation: what happens to a slot is told of it.
+        self._place: dict[str, int] = {}
+        for i, setup in enumerate(nodes):
+            self._place.setdefault(setup.installation, i)
         self._outstanding = [NEVER] * len(nodes)
         self._open = bytearray(len(nodes))
         self._contents: dict[tuple[int, Details], int] = {}
         exchanges = self.trace.exchanges
+        self._lost = exchanges.column("lost")
+        self._server = exchanges.column("server")
         self._arrived = exchanges.column("arrived_us")
         self._verdict = exchanges.column("verdict")
         self._server_time = exchanges.column("server_time_us")
         self._content = exchanges.column("content")
         self._signature = exchanges.column("signature")
         self._answer_lost = exchanges.column("answer_lost")
+        self._spoilt = exchanges.column("spoilt")
         self._delivered = exchanges.column("delivered_us")
         self._ended = exchanges.column("ended_us")
         self._outcome = exchanges.column("outcome")
 
-    def sent(self, at_us: int, i: int, node: Node, send: Send, *, reported: int, form: int, lost: bool) -> int:
+    def sent(
+        self, at_us: int, i: int, node: Node, send: Send, *, reported: int, source: int, form: int, lost: bool
+    ) -> int:
         """Record that ``node`` sent its outstanding request. Return the exchange's place in the trace."""
         asked = node.outstanding
         assert asked is not None, "what was just sent is outstanding"
@@ -53,6 +63,7 @@ class Recorder:
             NEVER,
             NEVER,
             NEVER,
+            0,
             0,
             NEVER,
             NEVER,
@@ -65,18 +76,46 @@ class Recorder:
             at_us,
             send.sent_us,
             reported,
-            node.address,
+            source,
             form,
             int(lost),
+            0,
             *nothing_yet,
         )
         self._outstanding[i] = place
+        self.trace.requests[i] += 1
         return place
 
-    def arrived(self, at_us: int, place: int) -> None:
-        """Record that a request reached the server's machine, which runs or refuses the connection."""
+    def arrived(self, at_us: int, place: int, verdict: history.Verdict, server: int) -> None:
+        """Record that a request reached a server's machine, and what becomes of it there unless it is answered."""
         self._arrived[place] = at_us
-        self._verdict[place] = history.Verdict.CONNECTION_REFUSED
+        self._server[place] = server
+        self._verdict[place] = verdict
+
+    def astray(self, place: int) -> None:
+        """Record that a request came to an address where there is no server."""
+        self._lost[place] = 1
+
+    def rejected(self, place: int) -> None:
+        """Record that a firewall on the way refused the connection."""
+        self._verdict[place] = history.Verdict.REJECTED
+
+    def copied(self, at_us: int, place: int, answer: Answer | None) -> None:
+        """Record that a running server received a request once more."""
+        verdict = history.Verdict.NONE if answer is None else history.Verdict.GRANTED
+        self.trace.copies.add(place, at_us, answer.code if isinstance(answer, Refusal) else verdict)
+
+    def was_answered(self, place: int) -> bool:
+        """Tell whether a running server has answered a request."""
+        return self._verdict[place] >= history.Verdict.GRANTED
+
+    def known(self, place: int) -> bool:
+        """Tell whether it is known already what the server's machine made of a request."""
+        return self._arrived[place] != NEVER
+
+    def server(self, place: int) -> int:
+        """Return which server's machine a request came to."""
+        return self._server[place]
 
     def answered(self, place: int, answer: Answer | None) -> None:
         """Record the verdict of a running server, ``None`` if it says nothing."""
@@ -102,9 +141,11 @@ class Recorder:
         """Record that the answer, or the refused connection, was lost on its way down."""
         self._answer_lost[place] = 1
 
-    def delivered(self, at_us: int, place: int) -> None:
-        """Record that the answer reached the running node."""
-        self._delivered[place] = at_us
+    def delivered(self, at_us: int, place: int, spoilt: history.Spoilt) -> None:
+        """Record that the answer, or what came in its place, reached the running node; the first time counts."""
+        if self._delivered[place] == NEVER:
+            self._delivered[place] = at_us
+            self._spoilt[place] = spoilt
 
     def effect(self, at_us: int, i: int, effect: Ended | Changed | Failed) -> None:
         """Record what happened at a node."""
@@ -126,14 +167,20 @@ class Recorder:
             self._open[i] = opened
             self.trace.access.add(at_us, i, int(opened))
 
-    def slots(self, at_us: int, changes: Sequence[Change]) -> None:
-        """Record what happened to slots."""
+    def slots(self, at_us: int, changes: Sequence[Change], server: int = 0) -> None:
+        """Record what happened to slots of a server."""
         for kind, installation, address, live in changes:
             change = history.SlotChange[kind.name]
-            self.trace.slots.add(at_us, self._place[installation], change, address, live)
+            self.trace.slots.add(at_us, self._place[installation], change, address, live, server)
+
+    def copied_state(self, at_us: int, i: int, before: Status, after: Status) -> None:
+        """Record that node ``i`` was given another state."""
+        if before is not after:
+            self.trace.transitions.add(at_us, i, _STATUS[before], _STATUS[after], history.TransitionReason.COPIED)
 
     def beats(self, i: int, node: Node, first_boot_us: int, skipped: Stretch) -> None:
         """Record the polls of a cruising node, before it takes them for sent."""
+        self.trace.requests[i] += skipped.polls
         self.trace.beats.add(
             i,
             skipped.polls,
@@ -144,13 +191,19 @@ class Recorder:
             node.address,
         )
 
+    def sampled(self, at_us: int, live: int, server: int) -> None:
+        """Record how many slots a server says are live, `NEVER` if it cannot be asked."""
+        self.trace.registered.add(at_us, live, server)
+
     def edge(self, at_us: int, host: int, what: history.EdgeKind, *, value: int = 0, done: bool = True) -> None:
         """Record that something happened to a host or was asked of it."""
         self.trace.edges.add(at_us, host, what, value, int(done))
+        watcher = self.watchers.get(host)
+        if watcher is not None:
+            watcher(what)
 
     def finish(self, nodes: Sequence[Node]) -> Trace:
         """Record what the nodes themselves show at the end, and return the trace."""
         for i, node in enumerate(nodes):
-            self.trace.requests[i] = node.number
             self.trace.final_lists[i] = tuple((row.wall_us, int(row.code)) for row in node.failures.rows)
         return self.trace

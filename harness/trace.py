@@ -4,7 +4,8 @@ The world writes it, and the rule book, the expectations and the reports read it
 happened. Each table is a handful of int columns that are cheap to append to. All instants are
 true time in microseconds since the scenario's start unless the name says otherwise (``*_boot_us`` is the
 host's own boot-time clock, ``*_wall_us`` its wall clock since the Unix epoch). A node is its place in
-``Scenario.nodes``, the server is `SERVER_HOST`, and "never" is `NEVER`.
+``Scenario.nodes``, the server's host is `SERVER_HOST`, that of a copied server `COPY_HOST`, and "never" is `NEVER`.
+Of servers, 0 is the server and 1 its copy.
 
 A cruising node's polls are one row of `Trace.beats` instead of one row of `Trace.exchanges` each. The
 digest covers transitions, failure rows, slot changes and the number of requests, and so does not depend
@@ -22,27 +23,36 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from reference_server.protocol import Details
 
 __all__ = [
+    "COPY_HOST",
+    "FAILED",
     "NEVER",
     "SERVER_HOST",
     "Access",
     "Beat",
+    "Copy",
     "Edge",
     "EdgeKind",
     "Exchange",
     "Failure",
     "Outcome",
+    "Sample",
     "Slot",
     "SlotChange",
+    "Spoilt",
     "Status",
     "Table",
     "Trace",
     "Transition",
     "TransitionReason",
+    "Trouble",
     "Verdict",
 ]
 
 NEVER = -1
 SERVER_HOST = -1
+#: The host of the machine that was copied from the server's.
+COPY_HOST = -2
+_SERVERS = {SERVER_HOST: "server", COPY_HOST: "copy of the server"}
 
 
 class Status(IntEnum):
@@ -64,6 +74,7 @@ class TransitionReason(IntEnum):
     EXPIRED = 3  #: the node's own reckoning of the expiry
     SILENCE = 4  #: 24 h without contact (or whatever the reading puts in their place)
     UNBOUND = 5
+    COPIED = 6  #: the state of an earlier instant, or of another machine, took the place of its own
 
 
 class Outcome(IntEnum):
@@ -79,9 +90,27 @@ class Outcome(IntEnum):
 class Verdict(IntEnum):
     """What the server made of a request, where it is not the code of a refusal (0 or 10000 and up)."""
 
-    NONE = -3  #: the request never reached a running server
+    BROKEN = -6  #: it reached the machine damaged, so that the connection broke
+    UNTRUSTED = -5  #: it reached the machine, whose certificate the node did not trust
+    REJECTED = -4  #: a firewall on the way refused the connection
+    NONE = -3  #: the request never reached a running server, or one that does not answer
     CONNECTION_REFUSED = -2  #: it reached the machine, whose port refused
     GRANTED = -1
+
+
+#: What is known of a connection that failed: the node hears of it, and no program has seen a request.
+FAILED = (Verdict.BROKEN, Verdict.UNTRUSTED, Verdict.REJECTED, Verdict.CONNECTION_REFUSED)
+
+
+class Spoilt(IntEnum):
+    """What reached a node in place of the answer that was sent."""
+
+    NO = 0  #: the answer itself
+    BROKEN = 1  #: the end of the connection
+    GARBAGE = 2  #: what cannot be read
+    REPLAY = 3  #: an earlier answer to this node
+    FOREIGN = 4  #: the answer, made out to another installation
+    FORGED = 5  #: the answer, with a signature that is not the server's
 
 
 class SlotChange(IntEnum):
@@ -93,6 +122,8 @@ class SlotChange(IntEnum):
     VOID = 3  #: the server's 24 h passed
     DROPPED = 4  #: lost as a whole: a destroy, or a stop where the reading says so
     RESTORED = 5  #: void while the server was down, but not by the wall clock at its start
+    LOST = 6  #: not in the earlier state that was put back
+    FOUND = 7  #: in the earlier state that was put back
 
 
 class EdgeKind(IntEnum):
@@ -109,6 +140,16 @@ class EdgeKind(IntEnum):
     UNBIND_ASKED = 8
     LICENCE_SUSPENDED = 9
     LICENCE_RESUMED = 10
+    REBOOTED = 11
+    HUNG = 12  #: the program runs, and answers nothing
+    ROLLED_BACK = 13  #: the state of the instant ``value`` was put back
+    CLONED = 14  #: the machine is a copy of that of the node at the place ``value``
+    SECOND = 15  #: a second program was started beside the first
+    DRIFTED = 16  #: the hardware identity is another one
+    IDENTITY_RESTORED = 17
+    POINTED = 18  #: the Server Address was changed
+    DISK_FULL = 19
+    DISK_CLEARED = 20
 
 
 class Exchange(NamedTuple):
@@ -123,15 +164,25 @@ class Exchange(NamedTuple):
     source: int  #: the address that the packet came from
     form: int  #: 0 for a request, else the code (10000, 10001) of bytes that are none
     lost: int  #: 1 if the request was lost on the way
+    server: int  #: which server's machine it came to, if it came to one
     arrived_us: int  #: at the server's machine, unless it was lost or found it suspended
     verdict: int  #: a `Verdict`, or the code of the refusal
     server_time_us: int  #: of a grant or release
     content: int  #: of a grant: its place in `Trace.contents`
     signature: int  #: of a grant or release: its place in `Trace.signatures`
     answer_lost: int  #: 1 if the answer (or the refused connection) was lost on the way
+    spoilt: int  #: what reached the node in place of the answer: a `Spoilt`
     delivered_us: int  #: when the answer reached the running node
     ended_us: int  #: when the outcome was known
     outcome: int  #: an `Outcome`
+
+
+class Copy(NamedTuple):
+    """A second arrival of the request at ``place`` among the exchanges, and what the server made of it."""
+
+    place: int
+    arrived_us: int
+    verdict: int
 
 
 class Beat(NamedTuple):
@@ -184,18 +235,20 @@ class Failure(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """The slot of a node's installation changed. ``live`` is the number of live slots afterwards."""
+    """The slot of a node's installation changed at a ``server``. ``live`` is how many live ones that has afterwards."""
 
     at_us: int
     node: int
     change: int
     address: int
     live: int
+    server: int
 
 
 class Edge(NamedTuple):
     """Something happened to a host, or its administrator asked something of it.
 
+    A crash in the course of a request has that exchange's place plus one as its ``value``.
     ``done`` is 0 if it had no effect (a stopped node was asked to register, say).
     """
 
@@ -204,6 +257,31 @@ class Edge(NamedTuple):
     what: int
     value: int
     done: int
+
+
+class Sample(NamedTuple):
+    """A ``server`` said at ``at_us`` that ``live`` slots are live, `NEVER` if it could not be asked.
+
+    It is asked after everything that may change them, but for time, and where an expectation wants to know.
+    """
+
+    at_us: int
+    live: int
+    server: int
+
+
+class Trouble(NamedTuple):
+    """Something went wrong inside a system under test that is no verdict: it raised, say.
+
+    ``what`` tells it in a line, ``detail`` in full where there is more to tell (a traceback). A ``fatal`` one means
+    that there was nothing to test.
+    """
+
+    at_us: int
+    host: int
+    what: str
+    detail: str = ""
+    fatal: bool = False
 
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
@@ -249,12 +327,15 @@ class Trace:
     ``nodes`` are the names of the nodes, in file order. ``contents`` holds each distinct pair of (capacity,
     `Details`) that a grant carried, ``signatures`` each signature. ``final_lists`` is, per node, the failure
     list as the node itself showed it at the end: (wall-clock us, code) pairs. ``requests`` counts the requests
-    of each node, simulated or cruised.
+    of each node, simulated or cruised. ``troubles`` are those of a system under test, in order of time.
+    ``sees_slots`` tells whether ``slots`` has each change; where the server cannot be looked into, ``registered`` has
+    what it tells of their number instead.
     """
 
     def __init__(self, nodes: tuple[str, ...]) -> None:
         self.nodes = nodes
         self.exchanges: Table[Exchange] = Table(Exchange)
+        self.copies: Table[Copy] = Table(Copy)
         self.beats: Table[Beat] = Table(Beat)
         self.transitions: Table[Transition] = Table(Transition)
         self.access: Table[Access] = Table(Access)
@@ -265,6 +346,13 @@ class Trace:
         self.signatures: list[str] = []
         self.final_lists: list[tuple[tuple[int, int], ...]] = [()] * len(nodes)
         self.requests: list[int] = [0] * len(nodes)
+        self.troubles: list[Trouble] = []
+        self.sees_slots = True
+        self.registered: Table[Sample] = Table(Sample)
+
+    def host(self, place: int) -> str:
+        """Return what a host is called."""
+        return _SERVERS[place] if place < 0 else self.nodes[place]
 
     def digest(self) -> str:
         """Return the SHA-256, in hex, over transitions, failure rows, slot changes and counts of requests.

@@ -1,9 +1,8 @@
 """One world: a server, its nodes, their clocks and the network, in simulated time.
 
-SimPy keeps true time. Everything that happens is a callback on an int instant, and at one instant the order is
-the timing law's, never the accident of what was scheduled first: in rounds, until nothing is left to do, ends of
-events, starts, actions of administrators, slots that become void, arrivals at the server, arrivals at nodes, and
-the nodes' timers. The world moves messages and writes the trace; what they mean is the machines' business.
+Everything that happens is a callback on an int instant (`harness.agenda`), and at one instant the order is the timing
+law's, never the accident of what was scheduled first. The world moves messages and writes the trace; what they mean is
+the machines' business, and what happens to the server's machine is that of `harness.server_host`.
 
 **Cruising.** A poll that can change nothing is counted, not simulated. When a node has just been granted, is at
 rest, and nothing that concerns it changes before a known instant (`Plan.edge_after`, the licence's end, the end of
@@ -16,52 +15,66 @@ poll, some of it ahead of its time; that is safe because whoever could see the d
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import count
-from typing import Any, TypeAlias
+from typing import NamedTuple, TypeAlias
 
-import simpy
-
-from fake_fdl_nodes.node import PERIOD_US, Effect, Ended, Ending, Node, Send, Timer
+from fake_fdl_nodes.node import PERIOD_US, Effect, Ended, Ending, Node, NodeState, Send, Timer
+from harness.addressing import Remembered
+from harness.agenda import Agenda, Part
+from harness.clock import HostClock
 from harness.cruise import stretch
 from harness.faults import Happening, Phase, plan
 from harness.network import Way
 from harness.recorder import Recorder
 from harness.scenario import Scenario, Verb
-from harness.trace import NEVER, SERVER_HOST, EdgeKind, Trace
-from reference_server.authority import Authority, Power
-from reference_server.licence import Licence
+from harness.server_host import Outgoing, ServerHost, licence_of
+from harness.systems import Ambient, Host, UnderTest
+from harness.trace import COPY_HOST, SERVER_HOST, EdgeKind, Spoilt, Trace
+from harness.wires import Memory, ServerFactory, Wire, WireFactory
+from reference_server.authority import Authority
 from reference_server.protocol import (
     SIMULATED_KEY,
     Answer,
     Grant,
     Instant,
-    Malformed,
     ProtocolError,
     Refusal,
     Request,
     decode_request,
+    format_address,
 )
 from reference_server.readings import Reading
 
-__all__ = ["NodeFactory", "ServerFactory", "World", "run"]
+__all__ = ["NodeFactory", "World", "run"]
 
-ServerFactory: TypeAlias = Callable[[Licence, Reading], Authority]
 NodeFactory: TypeAlias = Callable[..., Node]
 
-# The parts of an instant, in order. Those of `Phase` come first, the timers of a node (`Timer`) last.
-_VOID, _SERVER_ARRIVAL, _NODE_ARRIVAL, _TIMERS = 3, 4, 5, 6
-
 _DOWN_EDGE = {
-    Verb.SERVER_STOP: EdgeKind.STOPPED,
-    Verb.SERVER_CRASH: EdgeKind.CRASHED,
-    Verb.SERVER_SUSPEND: EdgeKind.SUSPENDED,
     Verb.NODE_STOP: EdgeKind.STOPPED,
     Verb.NODE_CRASH: EdgeKind.CRASHED,
+    Verb.NODE_REBOOT: EdgeKind.REBOOTED,
     Verb.NODE_SUSPEND: EdgeKind.SUSPENDED,
 }
+#: Events about nodes or their paths; all others are about the server.
+_OF_NODES = ("node", "answer")
+
+
+class _Image(NamedTuple):
+    """What was on the disk of a node's host, and when by the host's own clocks."""
+
+    state: NodeState
+    taken: Instant
+
+
+class _Trip(NamedTuple):
+    """The way of a request: from node ``i`` as ``source``, by the origin that its answer has to find again."""
+
+    i: int
+    number: int
+    source: int
+    origin: tuple[int, int | None, int | None]
+    place: int
 
 
 def run(
@@ -69,16 +82,28 @@ def run(
     reading: Reading,
     *,
     every_poll: bool = False,
+    seed: int = 0,
     server: ServerFactory = Authority,
     node: NodeFactory = Node,
+    wire: WireFactory = Memory,
 ) -> Trace:
     """Play ``scenario`` under ``reading`` and return what happened.
 
     :param every_poll: simulate also the polls that can change nothing.
+    :param seed: what the chance of the network is drawn from.
     :param server: makes the authorization server from a licence and a reading.
     :param node: makes a node, called like `Node`.
+    :param wire: makes the way to the server.
     """
-    return World(scenario, reading, every_poll=every_poll, server=server, node=node).run()
+    return World(scenario, reading, every_poll=every_poll, seed=seed, server=server, node=node, wire=wire).run()
+
+
+def _looks(scenario: Scenario) -> Iterator[int]:
+    """Yield the instants at which an expectation asks for the number of live slots."""
+    for expect in scenario.expects:
+        if expect.registered is not None:
+            yield from () if expect.at_us is None else (expect.at_us,)
+            yield from () if expect.between is None else (expect.between.first_us, expect.between.last_us)
 
 
 class World:
@@ -90,105 +115,125 @@ class World:
         reading: Reading,
         *,
         every_poll: bool = False,
+        seed: int = 0,
         server: ServerFactory = Authority,
         node: NodeFactory = Node,
+        wire: WireFactory = Memory,
     ) -> None:
         self._scenario = scenario
-        self._plan = plan(scenario)
+        self._plan = plan(scenario, seed=seed)
         self._network = self._plan.network
+        self._addressing = self._plan.addressing
         self._record = Recorder(scenario)
-        self._env = simpy.Environment(initial_time=0)
-        self._agenda: dict[int, list[Any]] = {}
-        self._round_and_phase = (0, -1)
-        self._tiebreak = count()
-        self._now = 0
+        self._agenda = Agenda(scenario.duration_us)
 
-        spec = scenario.licence
-        self._licence = Licence(
-            capacity=spec.capacity,
-            ranges=spec.ranges,
-            applications=spec.applications,
-            domains=spec.domains,
-            ports=spec.ports,
-            function_points=spec.function_points,
-            version=spec.version,
-            expires_us=spec.expires_us,
-        )
-        self._authority = server(self._licence, reading)
-        self._server_down: tuple[int, int] | None = None  # (event index, since) of the fault in force
-        self._server_suspended = False
-        self._licence_suspensions: list[int] = []
-        self._void_at: int | None = None
-        #: The last arrival of a skipped poll, in true time and on the server's wall clock.
-        self._skipped = (NEVER, 0)
+        self._new_wire: Callable[[], Wire] = lambda: wire(server, licence_of(scenario.licence_at(0)), reading)
+        self._wires = [self._new_wire()]
+        self._server = self._host(0)
+        #: The server, and the copy of its machine if there is one.
+        self._servers = [self._server]
 
+        nodes = scenario.nodes
         timeout_us = scenario.network.timeout_us
-        self._nodes = [node(setup, reading, timeout_us=timeout_us, key=SIMULATED_KEY) for setup in scenario.nodes]
+        self._nodes = [node(setup, reading, timeout_us=timeout_us, key=SIMULATED_KEY) for setup in nodes]
         self._clocks = self._plan.node_clocks
-        self._down_by: list[int | None] = [None] * len(self._nodes)
-        self._suspended = bytearray(len(self._nodes))
-        self._armed: list[tuple[int, Timer, int] | None] = [None] * len(self._nodes)
+        self._down_by: list[int | None] = [None] * len(nodes)
+        self._suspended = bytearray(len(nodes))
+        self._armed: list[tuple[int, Timer, int] | None] = [None] * len(nodes)
+        #: The Server Address of each node, ``None`` for the server's name.
+        self._points_to = [None if setup.by_name else scenario.server.address for setup in nodes]
+        self._remembered: list[Remembered | None] = [None] * len(nodes)
+        self._trusts = ["site"] * len(nodes)
+        self._spoils: list[dict[int, str]] = [{} for _ in nodes]
+        #: The two latest answers that were sent to each node.
+        self._answers: list[tuple[Answer, ...]] = [()] * len(nodes)
+        self._images: dict[int, dict[int, _Image]] = {}
+        #: Nodes whose host was rebooted: what their disk says of their clocks.
+        self._rebooted: dict[int, Instant] = {}
+        #: Answers that a slow server still owes.
+        self._held: dict[int, tuple[_Trip, Outgoing]] = {}
+        self._holds = 0
+        self._under_test: list[UnderTest] = []
+        self._ambient: Ambient | None = None
+        for i, (part, clock) in enumerate(zip(self._nodes, self._clocks, strict=True)):
+            self._bring_to_life(i, part, clock)
+        self._bring_to_life(SERVER_HOST, self._wires[0], self._plan.server_clock)
         # Skipping is proven for the reference machines alone; anybody else's are asked every time.
-        self._cruises = not every_poll and type(self._authority) is Authority
-        self._cruises = self._cruises and all(type(each) is Node for each in self._nodes)
+        in_memory = self._wires[0].authority if type(self._wires[0]) is Memory else None
+        provable = type(in_memory) is Authority and all(type(each) is Node for each in self._nodes)
+        self._cruises = provable and not every_poll
+        #: Nodes that share their installation id with another, which may claim their slot at any poll.
+        copied = {setup.clone_of for setup in nodes if setup.clone_of}
+        self._shared = frozenset(i for i, setup in enumerate(nodes) if setup.clone_of or setup.name in copied)
 
     def run(self) -> Trace:
         """Play the whole scenario, from 0 to its duration, both included."""
-        # A clock that is stepped at 0 was wrong from the start: nobody has ever seen it right.
-        self._start_server(self._plan.server_clock.instant(0), 0)
-        for i in range(len(self._nodes)):
-            self._apply(i, self._nodes[i].start(self._clocks[i].instant(0)))
-        for happening in self._plan.happenings:
-            self._at(happening.at_us, happening.phase, (happening.order,), self._happen, (happening,))
-        self._env.run(until=self._scenario.duration_us + 1)
-        return self._record.finish(self._nodes)
+        try:
+            self._server.begin()
+            for i, setup in enumerate(self._scenario.nodes):
+                if setup.clone_of is None:
+                    self._apply(i, self._nodes[i].start(self._clocks[i].instant(0)))
+            for happening in self._plan.happenings:
+                self._agenda.at(happening.at_us, happening.phase, (happening.order,), self._happen, happening)
+            if not self._wires[0].sees_slots:
+                self._record.trace.sees_slots = False
+                for at_us in _looks(self._scenario):
+                    self._agenda.at(at_us, Part.LOOK, (), self._look)
+            self._agenda.run()
+            trace = self._record.finish(self._nodes)
+        finally:
+            for each in self._wires:
+                each.close()
+        troubles = [trouble for each in self._under_test for trouble in each.troubles]
+        trace.troubles = sorted(troubles, key=lambda trouble: trouble.at_us)
+        return trace
 
-    # The agenda: callbacks on int instants, in the timing law's order within one.
+    def _bring_to_life(self, place: int, part: object, clock: HostClock) -> None:
+        """Give a system under test its host, whose clocks it sees."""
+        if isinstance(part, UnderTest):
+            self._ambient = self._ambient or Ambient()
+            host = Host(place, clock, lambda: self._agenda.now, self._ambient)
+            self._record.watchers[place] = host.happened
+            self._under_test.append(part)
+            part.live_on(host)
 
-    def _at(
-        self, at_us: int, phase: int, order: tuple[int, ...], call: Callable[..., None], args: tuple[Any, ...]
-    ) -> None:
-        if at_us > self._scenario.duration_us:
-            return
-        bucket = self._agenda.get(at_us)
-        if bucket is None:
-            bucket = self._agenda[at_us] = []
-            tick = self._env.timeout(at_us - self._now)
-            assert tick.callbacks is not None, "a timeout that was just made has not happened"
-            tick.callbacks.append(self._play)
-        round_ = 0
-        if at_us == self._now:
-            # What belongs to a part of this instant that is over is done in the next round.
-            round_, over = self._round_and_phase
-            round_ += phase <= over
-        heapq.heappush(bucket, (round_, phase, order, next(self._tiebreak), call, args))
-
-    def _play(self, event: simpy.Event) -> None:
-        self._now = int(self._env.now)
-        bucket = self._agenda[self._now]
-        while bucket:
-            round_, phase, _, _, call, args = heapq.heappop(bucket)
-            self._round_and_phase = (round_, phase)
-            call(*args)
-        self._round_and_phase = (0, -1)
-        del self._agenda[self._now]
+    def _host(self, place: int) -> ServerHost:
+        """Return the machine of a server, the latest wire leading to it."""
+        parts = (self._scenario, self._plan, self._wires[-1], self._record, self._agenda)
+        return ServerHost(*parts, on_end=lambda: self._end_held(place), place=place)
 
     # Events of the scenario.
 
     def _happen(self, happening: Happening) -> None:
         verb = happening.verb
-        if verb.value.startswith("server."):
-            self._server_event(happening)
-        elif verb.value.startswith("licence."):
-            self._licence_event(happening)
-        else:
+        if verb is Verb.TLS_TRUST or verb.value.partition(".")[0] in _OF_NODES:
             for k, i in enumerate(self._meant(happening)):
                 self._node_event(happening, i, k)
+        elif verb is Verb.SERVER_CLONE and happening.phase is not Phase.IMAGE:
+            self._clone_server(happening)
+        else:
+            # A new licence file is brought to every machine that has the licence.
+            for server in self._servers if verb.value.startswith("licence.") else self._servers[:1]:
+                server.happen(happening)
+
+    def _clone_server(self, happening: Happening) -> None:
+        if happening.phase is Phase.END or len(self._servers) > 1:
+            self._servers[1].switch_off()
+            return
+        assert happening.event is not None, "an event of the scenario"
+        self._wires.append(self._new_wire())
+        self._bring_to_life(COPY_HOST, self._wires[1], self._plan.server_clock)
+        self._servers.append(self._host(1))
+        self._server.copy_to(self._servers[1], happening.event.index)
+
+    def _look(self) -> None:
+        for server in self._servers:
+            server.look()
 
     def _meant(self, happening: Happening) -> Sequence[int]:
         """Return the nodes that an event means now: a fault's end those that it took down, else by status."""
         event = happening.event
-        if event is None:
+        if event is None or happening.phase is Phase.IMAGE:
             return happening.nodes
         if happening.phase is Phase.END and event.verb is not happening.verb:
             return [i for i in happening.nodes if self._down_by[i] == event.index]
@@ -196,61 +241,8 @@ class World:
             return happening.nodes
         return [i for i in happening.nodes if self._nodes[i].status.value == event.only]
 
-    def _server_event(self, happening: Happening) -> None:
-        event, verb, now = happening.event, happening.verb, self._now
-        assert event is not None
-        self._note_skipped_date()
-        down = self._server_down
-        if verb in (Verb.SERVER_START, Verb.SERVER_RESUME):
-            ends_itself = event.verb is not verb
-            if down is None or (ends_itself and down[0] != event.index):
-                return
-            if verb is Verb.SERVER_RESUME and self._server_suspended:
-                self._server_suspended = False
-                self._server_down = None
-                self._record.edge(now, SERVER_HOST, EdgeKind.RESUMED)
-            elif verb is Verb.SERVER_START and not self._server_suspended:
-                self._server_down = None
-                self._start_server(self._plan.server_clock.instant_before_steps(now), now - down[1])
-        elif verb is Verb.SERVER_DESTROY:
-            self._record.slots(self._now, self._authority.destroy())
-            self._server_down = down or (event.index, now)
-            self._record.edge(now, SERVER_HOST, EdgeKind.DESTROYED)
-        elif down is None:
-            self._server_down = (event.index, now)
-            if verb is Verb.SERVER_SUSPEND:
-                self._server_suspended = True
-            else:
-                self._authority.stop(self._plan.server_clock.instant(now))
-            self._record.edge(now, SERVER_HOST, _DOWN_EDGE[verb])
-        self._arm_void()
-
-    def _start_server(self, now: Instant, downtime_us: int) -> None:
-        self._record.slots(self._now, self._authority.start(now, downtime_us=downtime_us))
-        done = self._authority.power is Power.RUNNING
-        self._record.edge(self._now, SERVER_HOST, EdgeKind.STARTED, done=done)
-        self._void_at = None
-        self._arm_void()
-
-    def _licence_event(self, happening: Happening) -> None:
-        event, now = happening.event, self._now
-        assert event is not None
-        self._note_skipped_date()
-        if happening.verb is Verb.LICENCE_SUSPEND:
-            self._licence_suspensions.append(event.index)
-        elif event.verb is Verb.LICENCE_RESUME:
-            self._licence_suspensions.clear()
-        elif event.index in self._licence_suspensions:
-            self._licence_suspensions.remove(event.index)
-        else:
-            return  # Lifted before its time was up.
-        suspended = bool(self._licence_suspensions)
-        edge = EdgeKind.LICENCE_SUSPENDED if suspended else EdgeKind.LICENCE_RESUMED
-        self._record.edge(now, SERVER_HOST, edge)
-        self._authority.use(replace(self._licence, suspended=suspended))
-
     def _node_event(self, happening: Happening, i: int, k: int) -> None:
-        event, verb, node, now = happening.event, happening.verb, self._nodes[i], self._now
+        event, verb, node, now = happening.event, happening.verb, self._nodes[i], self._agenda.now
         clock = self._clocks[i]
         awake = node.running and not self._suspended[i]
         edge = self._record.edge
@@ -258,99 +250,238 @@ class World:
             edge(now, i, EdgeKind.REGISTER_ASKED, done=awake)
             if awake:
                 self._apply(i, node.register(clock.instant(now)))
+            return
+        assert event is not None, "only the registrations of fleets have none"
+        if happening.phase is Phase.IMAGE:
+            self._images.setdefault(event.index, {})[i] = _Image(node.saved(), clock.instant_before_steps(now))
         elif verb is Verb.NODE_UNBIND:
             edge(now, i, EdgeKind.UNBIND_ASKED, done=awake)
             if awake:
                 self._apply(i, node.unbind(clock.instant(now)))
         elif verb is Verb.NODE_MOVE:
-            assert event is not None
-            assert event.address is not None
+            assert event.address is not None, "a move has the address"
             node.address = event.address + k
             edge(now, i, EdgeKind.MOVED, value=node.address)
         elif verb is Verb.NODE_START:
-            if self._suspended[i] or node.running:
-                return
-            self._down_by[i] = None
-            edge(now, i, EdgeKind.STARTED)
-            self._apply(i, node.start(clock.instant_before_steps(now)))
+            if not self._suspended[i] and not node.running:
+                self._start_node(i)
         elif verb is Verb.NODE_RESUME:
-            if not self._suspended[i]:
-                return
-            self._down_by[i] = None
-            self._suspended[i] = False
-            edge(now, i, EdgeKind.RESUMED)
-            self._apply(i, node.resume(clock.instant_before_steps(now)))
+            if self._suspended[i]:
+                self._down_by[i] = None
+                self._suspended[i] = False
+                edge(now, i, EdgeKind.RESUMED)
+                self._apply(i, node.resume(clock.instant_before_steps(now)))
+        elif verb is Verb.NODE_POINT:
+            self._points_to[i] = event.address
+            self._remembered[i] = None
+            edge(now, i, EdgeKind.POINTED, value=event.address or 0)
+        elif verb is Verb.TLS_TRUST:
+            self._trusts[i] = event.ca
+        elif verb is Verb.ANSWER_SPOIL:
+            if self._spoils[i].pop(event.index, None) is None:
+                self._spoils[i][event.index] = event.how
+        elif verb is Verb.NODE_ROLLBACK:
+            if not node.running:
+                self._copy_state(i, self._images[event.index][i])
+                if i in self._rebooted:
+                    self._rebooted[i] = self._images[event.index][i].taken
+                edge(now, i, EdgeKind.ROLLED_BACK, value=event.to_us)
+        elif verb is Verb.NODE_CLONE:
+            (original, image) = next(iter(self._images[event.index].items()))
+            self._copy_state(i, image)
+            self._rebooted[i] = image.taken
+            edge(now, i, EdgeKind.CLONED, value=original)
+            self._start_node(i)
         elif awake:
-            assert event is not None
             self._down_by[i] = event.index
             edge(now, i, _DOWN_EDGE[verb])
             if verb is Verb.NODE_SUSPEND:
                 self._suspended[i] = True
+            if verb is Verb.NODE_REBOOT:
+                self._rebooted[i] = clock.instant(now)
             self._apply(i, [] if verb is Verb.NODE_SUSPEND else node.stop())
 
-    # A request on its way up, an answer on its way down.
+    def _copy_state(self, i: int, image: _Image) -> None:
+        """Put what was on a disk in the place of what is on that of node ``i``, whose program does not run."""
+        node = self._nodes[i]
+        before = node.status
+        node.restore(image.state)
+        self._record.copied_state(self._agenda.now, i, before, node.status)
+
+    def _start_node(self, i: int) -> None:
+        node, now = self._nodes[i], self._agenda.now
+        self._down_by[i] = None
+        instant = self._clocks[i].instant_before_steps(now)
+        since = self._rebooted.pop(i, None)
+        if since is not None:
+            # The boot-time clock began anew, so the time away is what passed on the wall clock, never below 0.
+            away_us = max(0, instant.wall_us - since.wall_us)
+            node.restore(node.saved().later_by(instant.boot_us - since.boot_us - away_us))
+        self._record.edge(now, i, EdgeKind.STARTED)
+        self._apply(i, node.start(instant))
+
+    # A request on its way up.
 
     def _send(self, i: int, send: Send) -> None:
-        node, now = self._nodes[i], self._now
-        request: Request | Malformed
+        node, now = self._nodes[i], self._agenda.now
+        reported, form = 0, 0
         try:
             request = decode_request(send.request) if isinstance(send.request, bytes) else send.request
-            reported, form = request.address, 0
+            reported = request.address
         except ProtocolError as error:
-            request = Malformed(code=error.code, reason=error.reason)
-            reported, form = 0, int(error.code)
-        lost = self._network.loses(i, Way.UP, now)
-        place = self._record.sent(now, i, node, send, reported=reported, form=form, lost=lost)
-        if not lost:
-            arrival_us = now + self._network.latency_us
-            args = (i, node.number, node.address, request, place)
-            self._at(arrival_us, _SERVER_ARRIVAL, (now, i, node.number), self._arrive, args)
+            form = int(error.code)
+        target = self._target(i)
+        fate = self._network.fate(i, Way.UP, now, number=node.number, port=self._scenario.server.port)
+        source = node.address if fate.source is None else fate.source
+        forward = None if target is None or self._addressing.plain else self._addressing.forward(target, now)
+        if forward is not None and forward.hairpin:
+            source = forward.address
+        delays_us = fate.delays_us if target is not None else ()
+        lost = not delays_us and not fate.rejected
+        place = self._record.sent(now, i, node, send, reported=reported, source=source, form=form, lost=lost)
+        trip = _Trip(i, node.number, source, self._origin(i, target), place)
+        order = (now, i, node.number)
+        if fate.rejected:
+            self._record.rejected(place)
+            # Whatever the Server Address is, the firewall that answers for it is there.
+            refused = trip._replace(origin=self._origin(i, None))
+            after_us = self._network.latency_us
+            self._agenda.at(now + after_us, Part.SERVER_ARRIVAL, order, self._answer, refused, Outgoing(None))
+        for delay_us in delays_us:
+            args = (trip, target, send.request, fate.damaged, now)
+            self._agenda.at(now + delay_us, Part.SERVER_ARRIVAL, order, self._arrive, *args)
 
-    def _arrive(self, i: int, number: int, source: int, request: Request | Malformed, place: int) -> None:
-        if self._server_suspended:
+    def _target(self, i: int) -> int | None:
+        """Return the address that node ``i`` connects to, ``None`` if it cannot find out."""
+        address = self._points_to[i]
+        if address is not None:
+            return address
+        clock, now = self._clocks[i], self._agenda.now
+        boot_us = clock.boot_us(now)
+        known = self._remembered[i]
+        if known is not None and boot_us < known.until_boot_us:
+            return known.address
+        answer = self._addressing.record(now)
+        if answer is not None:
+            self._remembered[i] = Remembered(answer, boot_us + self._scenario.server.ttl_us)
+        return answer
+
+    def _origin(self, i: int, target: int | None) -> tuple[int, int | None, int | None]:
+        """Return what has to be the same still for an answer to find its way back."""
+        return self._nodes[i].address, self._network.translation(i, self._agenda.now), target
+
+    def _arrive(self, trip: _Trip, target: int, request: Request | bytes, damaged: bool, sent_us: int) -> None:
+        now = self._agenda.now
+        reached = 0 if self._addressing.plain else self._addressing.reaches(target, now)
+        if reached is None:
+            self._record.astray(trip.place)
             return
-        now = self._now
-        self._record.arrived(now, place)
-        answer: Answer | None = None
-        if self._authority.power is Power.RUNNING:
-            self._note_skipped_date()
-            reply = self._authority.handle(request, source, self._plan.server_clock.instant(now))
-            self._record.slots(now, reply.changes)
-            self._arm_void()
-            answer = reply.answer
-            self._record.answered(place, answer)
-            if answer is None:
-                return
-            if isinstance(answer, Refusal) and answer.number == 0:
-                # The server could not read the number, but the connection tells which request it answers.
-                answer = replace(answer, number=number)
+        server = self._servers[reached]
+        outgoing = server.receive(
+            request,
+            trip.source,
+            trip.place,
+            number=trip.number,
+            trusted=self._trusted(trip.i, target, server),
+            damaged=damaged,
+        )
+        if outgoing is None:
+            return
+        if outgoing.answer is not None and server.slow_us and server.runs:
+            self._holds += 1
+            self._held[self._holds] = (trip, outgoing)
+            order = (sent_us, trip.i, trip.number)
+            self._agenda.at(now + server.slow_us, Part.SERVER_ARRIVAL, order, self._release, self._holds)
+            return
+        self._answer(trip, outgoing)
+
+    def _trusted(self, i: int, target: int, server: ServerHost) -> bool:
+        """Tell whether node ``i`` trusts the certificate that a server presents now, by its own wall clock."""
+        certificate = server.certificate
+        asked_for = self._scenario.server.name if self._points_to[i] is None else format_address(target)
+        wall_us = self._clocks[i].wall_us(self._agenda.now)
+        return (
+            certificate.ca == self._trusts[i]
+            and certificate.name in (None, asked_for)
+            and (certificate.from_us is None or certificate.from_us <= wall_us)
+            and (certificate.until_us is None or wall_us <= certificate.until_us)
+        )
+
+    # An answer on its way down.
+
+    def _release(self, key: int) -> None:
+        """A slow server sends an answer, unless it has ended or cannot."""
+        held = self._held.pop(key, None)
+        if held is not None and not self._servers[self._record.server(held[0].place)].frozen:
+            self._answer(*held)
+
+    def _end_held(self, place: int) -> None:
+        """A server's program ends, and with it the connections of those that still wait for an answer."""
+        for key, (trip, _) in list(self._held.items()):
+            if self._record.server(trip.place) == place:
+                del self._held[key]
+                self._answer(trip, Outgoing(None, Spoilt.BROKEN))
+
+    def _answer(self, trip: _Trip, outgoing: Outgoing) -> None:
+        """Let an answer, or the news of a failed connection, leave for the node."""
+        i, now = trip.i, self._agenda.now
+        answer, spoilt = outgoing
+        port = self._scenario.server.port
+        refused_by_firewall = trip.origin[2] is None
+        fate = self._network.fate(i, Way.DOWN, now, number=trip.number, port=port, from_firewall=refused_by_firewall)
         # The answer goes to the address that asked; a node that has moved away is not there any more.
-        if self._network.loses(i, Way.DOWN, now) or self._nodes[i].address != source:
-            self._record.answer_lost(place)
+        stray = self._origin(i, trip.origin[2]) != trip.origin
+        if trip.origin[2] is not None and not self._addressing.plain:
+            stray = stray or self._addressing.reaches(trip.origin[2], now) != self._record.server(trip.place)
+        if not fate.delays_us or stray:
+            self._record.answer_lost(trip.place)
             return
-        arrival_us = now + self._network.latency_us
-        self._at(arrival_us, _NODE_ARRIVAL, (now, i, number), self._deliver, (i, number, answer, place))
+        if answer is not None:
+            answer, spoilt = (None, Spoilt.BROKEN) if fate.damaged else self._spoil(i, answer)
+        for delay_us in fate.delays_us:
+            args = (i, trip.number, answer, spoilt, trip.place)
+            self._agenda.at(now + delay_us, Part.NODE_ARRIVAL, (now, i, trip.number), self._deliver, *args)
 
-    def _deliver(self, i: int, number: int, answer: Answer | None, place: int) -> None:
-        """An answer, or the news of a refused connection (``None``), reaches the host of node ``i``."""
-        node, now = self._nodes[i], self._now
+    def _spoil(self, i: int, answer: Answer) -> tuple[Answer | None, Spoilt]:
+        """Return what reaches node ``i`` in place of ``answer``."""
+        earlier = self._answers[i]
+        self._answers[i] = (*earlier[-1:], answer)
+        how = next(reversed(self._spoils[i].values()), None)
+        if how is None:
+            return answer, Spoilt.NO
+        if how == "garbage" or (how == "replay" and not earlier):
+            return None, Spoilt.GARBAGE
+        if how == "replay":
+            return earlier[-1], Spoilt.REPLAY
+        if isinstance(answer, Refusal):
+            return answer, Spoilt.NO  # It carries neither an installation nor a signature.
+        if how == "foreign":
+            return replace(answer, installation="installation-of-another"), Spoilt.FOREIGN
+        return replace(answer, signature="simulated:forged"), Spoilt.FORGED
+
+    def _deliver(self, i: int, number: int, answer: Answer | None, spoilt: Spoilt, place: int) -> None:
+        """An answer, or the news of a failed connection (``None``), reaches the host of node ``i``."""
+        node, now = self._nodes[i], self._agenda.now
         if self._suspended[i] or not node.running:
             return
-        self._record.delivered(now, place)
+        self._record.delivered(now, place, spoilt)
+        if spoilt is Spoilt.GARBAGE:
+            return
         instant = self._clocks[i].instant(now)
         if answer is None:
             effects = node.connection_refused(number, instant)
         else:
             effects = node.answer(answer, instant)
         self._apply(i, effects)
-        if self._cruises and isinstance(answer, Grant) and Ended(number, Ending.POSITIVE) in effects:
+        granted = isinstance(answer, Grant) and Ended(number, Ending.POSITIVE) in effects
+        if granted and self._cruises and i not in self._shared:
             self._cruise(i)
 
     # What a node does.
 
     def _apply(self, i: int, effects: Sequence[Effect]) -> None:
         """Carry out what node ``i`` wants and arm its next timer."""
-        node, now = self._nodes[i], self._now
+        node, now = self._nodes[i], self._agenda.now
         for effect in effects:
             if isinstance(effect, Send):
                 self._send(i, effect)
@@ -364,18 +495,18 @@ class World:
         if not timers:
             self._armed[i] = None
             return
-        now, true_us = self._now, self._clocks[i].true_us
+        now, true_us = self._agenda.now, self._clocks[i].true_us
         armed = min((max(now, true_us(due_us)), kind, due_us) for due_us, kind in timers)
         kind = armed[1]
         if armed != self._armed[i]:
             self._armed[i] = armed
-            self._at(armed[0], _TIMERS + kind, (i,), self._fire, (i, kind, armed))
+            self._agenda.at(armed[0], Part.TIMERS + kind, (i,), self._fire, i, kind, armed)
 
     def _fire(self, i: int, kind: Timer, armed: tuple[int, Timer, int]) -> None:
         if self._armed[i] != armed:
             return
         self._armed[i] = None
-        now, due_us, clock = self._now, armed[2], self._clocks[i]
+        now, due_us, clock = self._agenda.now, armed[2], self._clocks[i]
         if clock.true_us(due_us) == now:
             # A timer is handled as if at its due instant, which the clock may have passed within this tick.
             instant = clock.instant_of(due_us, now)
@@ -383,55 +514,46 @@ class World:
             instant = clock.instant(now)
         self._apply(i, self._nodes[i].fire(kind, instant))
 
-    # What the server does.
-
-    def _arm_void(self) -> None:
-        """Look at the slots again when the next one might be void."""
-        due_us = self._authority.next_void_us()
-        if due_us is None:
-            self._void_at = None
-            return
-        at_us = max(self._now, self._plan.server_clock.true_us(due_us))
-        # A cruising node's slot is renewed ahead of its time, so a newer slot can be due before it.
-        if self._void_at is None or at_us < self._void_at:
-            self._void_at = at_us
-            self._at(at_us, _VOID, (), self._void, (at_us,))
-
-    def _void(self, armed_us: int) -> None:
-        if self._void_at != armed_us:
-            return
-        self._void_at = None
-        self._record.slots(self._now, self._authority.expire(self._plan.server_clock.boot_us(self._now)))
-        self._arm_void()
-
     # Cruising.
+
+    def _finds_server(self, i: int) -> bool:
+        """Tell whether the next polls of node ``i`` go where its last one went, as long as no edge comes."""
+        if self._addressing.plain:
+            return True
+        address = self._points_to[i]
+        now = self._agenda.now
+        return address is not None and address == self._addressing.server(now)
 
     def _cruise(self, i: int) -> None:
         """Skip the polls of node ``i`` that can change nothing, after it was granted and is at rest."""
-        node, scenario, now = self._nodes[i], self._scenario, self._now
-        clock, server_clock = self._clocks[i], self._plan.server_clock
+        self._server.note_skipped_date()
+        authority = self._server.cruising
+        node, scenario, now = self._nodes[i], self._scenario, self._agenda.now
+        clock, server_clock = self._clocks[i], self._server.clock
         installation = scenario.nodes[i].installation
-        self._note_skipped_date()
         first_us = node.poll_due_us
         assert first_us is not None, "a node that was just granted polls"
         # Whatever has changed since the server granted would be seen by the next poll: do not cruise past it.
         if (
-            self._authority.power is not Power.RUNNING
-            or self._server_suspended
-            or self._licence_suspensions
+            authority is None
             or not server_clock.steady(now)
-            or self._authority.holder_address(installation) != node.address
-            or self._network.loses(i, Way.UP, now)
-            or self._network.loses(i, Way.DOWN, now)
+            or authority.holder_address(installation) != node.address
+            or not self._network.clean(i, now)
+            or not self._finds_server(i)
+            or self._spoils[i]
         ):
             return
+        assert node.contact_us is not None, "a node that was just granted has had contact"
+        changed_us = self._plan.edge_after(i, clock.true_us(node.contact_us))
+        if changed_us is not None and changed_us <= now:
+            return  # Since the request was sent.
         edge_us = self._plan.edge_after(i, now)
         until_us = scenario.duration_us if edge_us is None else min(edge_us - 1, scenario.duration_us)
-        expires_us = self._licence.expires_us
+        expires_us = scenario.licence_at(now).expires_us
         if expires_us is not None:
             # Leave the last polls before the licence ends, by the server's date, to be simulated.
             safe_us = expires_us - 3 * PERIOD_US
-            if self._authority.date_us >= safe_us:
+            if authority.date_us >= safe_us:
                 return
             until_us = min(until_us, server_clock.true_us(safe_us - server_clock.offset_us(now)) - 1)
         skipped = stretch(
@@ -445,21 +567,10 @@ class World:
         if skipped is None:
             return
         arrived = server_clock.instant(skipped.last_arrived_us)
-        date_us = max(self._authority.date_us, arrived.wall_us)
+        date_us = max(authority.date_us, arrived.wall_us)
         remaining_us = None if expires_us is None else expires_us - date_us
         self._record.beats(i, node, first_us, skipped)
         node.skip_polls(skipped.polls, skipped.last_sent_boot_us, remaining_us)
-        self._authority.renew_unseen(installation, arrived)
-        self._skipped = max(self._skipped, (skipped.last_arrived_us, arrived.wall_us))
+        authority.renew_unseen(installation, arrived)
+        self._server.skipped(skipped.last_arrived_us, arrived.wall_us)
         self._arm(i)
-
-    def _note_skipped_date(self) -> None:
-        """Let the server have stored the date that the skipped polls would have left with it.
-
-        All of them arrive before the next edge of the server, and within a stretch without edges its wall clock
-        only goes forward: once the last of them has come, the latest date is that one's.
-        """
-        arrived_us, wall_us = self._skipped
-        if NEVER < arrived_us <= self._now:
-            self._authority.date_us = max(self._authority.date_us, wall_us)
-            self._skipped = (NEVER, 0)

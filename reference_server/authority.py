@@ -71,7 +71,7 @@ class Power(Enum):
 
 
 class ChangeKind(Enum):
-    """What happened to a slot."""
+    """What happened to a slot. Who puts an earlier state in place of the stored one finds some lost or found."""
 
     TAKEN = "taken"
     MOVED = "moved"
@@ -79,6 +79,8 @@ class ChangeKind(Enum):
     VOID = "void"
     DROPPED = "dropped"
     RESTORED = "restored"
+    LOST = "lost"
+    FOUND = "found"
 
 
 class Change(NamedTuple):
@@ -170,6 +172,11 @@ class Authority:
         """The number of live slots, as of the last event."""
         return len(self._units)
 
+    @property
+    def holders(self) -> list[str]:
+        """The installations that hold a live slot, as of the last event."""
+        return [slot.installation for slot in self._slots.values() if not slot.void]
+
     # What is stored.
 
     def slot_row(self, installation: str) -> SlotRow | None:
@@ -182,6 +189,12 @@ class Authority:
     def answer_rows(self, installation: str) -> tuple[AnswerRow, ...]:
         """Return the latest requests of ``installation`` with their answers, the newest first."""
         return self._answered.get(installation, ())
+
+    def stored(self) -> Stored:
+        """Return everything that has to be stored. `restore` is the inverse."""
+        slots = [row for each in self._slots if (row := self.slot_row(each)) is not None]
+        answers = [row for rows in self._answered.values() for row in rows]
+        return Stored(self.date_us, tuple(slots), tuple(answers))
 
     def restore(self, stored: Stored) -> None:
         """Take back what was stored, in a program that is new and has not started."""

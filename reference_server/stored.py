@@ -35,7 +35,7 @@ class AnswerRow(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """Everything. ``date_us`` is the latest date of the server; ``answers`` go from the newest to the oldest."""
+    """Everything. ``date_us`` is the latest date; the answers of an installation go from the newest to the oldest."""
 
     date_us: int
     slots: tuple[SlotRow, ...]

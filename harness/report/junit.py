@@ -30,7 +30,7 @@ def results_as_junit(results: Sequence[Result]) -> str:
             suite,
             "testcase",
             classname=_legal(result.scenario.file),
-            name=_legal(f"{result.scenario.title} [{result.reading.name}]"),
+            name=_legal(f"{result.scenario.title} [{', '.join((result.reading.name, *result.systems))}]"),
         )
         if result.outcome is not Outcome.PASSED:
             kind = "failure" if result.outcome is Outcome.FAILED else "error"

@@ -10,10 +10,10 @@ from harness.report.as_json import code_value, local_date
 from harness.runner import Result
 from harness.trace import (
     NEVER,
-    SERVER_HOST,
     EdgeKind,
     Outcome,
     SlotChange,
+    Spoilt,
     Status,
     TransitionReason,
     Verdict,
@@ -32,6 +32,7 @@ def trace_lines(result: Result) -> Iterator[str]:
         "file": result.scenario.file,
         "reading": result.reading.name,
         "seed": result.seed,
+        "systems": list(result.systems),
         "digest": result.digest,
     }
     yield json.dumps(header) + "\n"
@@ -48,13 +49,25 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
         record: dict[str, Any] = {
             "type": "edge",
             "at_us": edge.at_us,
-            "host": "server" if edge.host == SERVER_HOST else trace.nodes[edge.host],
+            "host": trace.host(edge.host),
             "what": EdgeKind(edge.what).name.lower(),
             "done": bool(edge.done),
         }
-        if edge.what == EdgeKind.MOVED:
+        if edge.what in (EdgeKind.MOVED, EdgeKind.POINTED) and edge.value:
             record["address"] = format_address(edge.value)
+        elif edge.what == EdgeKind.ROLLED_BACK:
+            record["to_us"] = edge.value
+        elif edge.what == EdgeKind.CLONED:
+            record["of"] = "server" if edge.host < 0 else trace.nodes[edge.value]
         yield edge.at_us, record
+    for trouble in trace.troubles:
+        yield (
+            trouble.at_us,
+            {"type": "trouble", "at_us": trouble.at_us, "host": trace.host(trouble.host), "what": trouble.what},
+        )
+    for sample in trace.registered:
+        live = None if sample.live == NEVER else sample.live
+        yield sample.at_us, {"type": "registered", "at_us": sample.at_us, "server": sample.server, "live": live}
     for e in trace.exchanges:
         record = {
             "type": "request",
@@ -73,7 +86,22 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
         }
         if e.lost or e.answer_lost:
             record["lost"] = "request" if e.lost else "answer"
+        if e.server:
+            record["server"] = "copy"
+        if e.spoilt:
+            record["spoilt"] = Spoilt(e.spoilt).name.lower()
         yield e.sent_us, {key: value for key, value in record.items() if value != NEVER}
+    for copy in trace.copies:
+        again = trace.exchanges[copy.place]
+        verdict = copy.verdict if copy.verdict >= 0 else Verdict(copy.verdict).name.lower()
+        record = {
+            "type": "copy",
+            "arrived_us": copy.arrived_us,
+            "node": trace.nodes[again.node],
+            "number": again.number,
+            "verdict": verdict,
+        }
+        yield copy.arrived_us, record
     for beat in trace.beats:
         record = {
             "type": "beats",
@@ -93,7 +121,7 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
             "change": SlotChange(slot.change).name.lower(),
             "address": format_address(slot.address),
             "live": slot.live,
-        }
+        } | ({"server": "copy"} if slot.server else {})
         yield slot.at_us, record
     for row in trace.failures:
         record = {

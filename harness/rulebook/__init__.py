@@ -4,7 +4,7 @@ It is a second, independent statement of the law. It sees the scenario, the trac
 with the machines but the protocol.
 """
 
-from harness.rulebook import addresses, administration, capacity, codes, contact, grants, outages
+from harness.rulebook import addresses, administration, capacity, codes, contact, grants, machines, outages
 from harness.rulebook.catalogue import Entry, catalogue
 from harness.rulebook.judging import JUDGES, judge
 from harness.rulebook.verdicts import Finding, Judgement, Ruling
@@ -12,4 +12,4 @@ from harness.rulebook.verdicts import Finding, Judgement, Ruling
 __all__ = ["JUDGES", "Entry", "Finding", "Judgement", "Ruling", "catalogue", "judge"]
 
 #: The modules whose rules are registered by being imported.
-RULE_MODULES = (addresses, administration, capacity, codes, contact, grants, outages)
+RULE_MODULES = (addresses, administration, capacity, codes, contact, grants, machines, outages)

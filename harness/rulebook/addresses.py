@@ -47,7 +47,7 @@ def a_move_is_harmless(history: History, tally: Tally) -> None:
     nobody had to ask the issuer for anything.
     """
     for node, address, each in _judged_moves(history):
-        if not in_ranges(history, address) or each.verdict != Verdict.GRANTED:
+        if not in_ranges(history, address, each.exchange.arrived_us) or each.verdict != Verdict.GRANTED:
             continue
         if each.exchange.verdict == Verdict.GRANTED:
             tally.passed()
@@ -58,20 +58,20 @@ def a_move_is_harmless(history: History, tally: Tally) -> None:
 @judges("R021")
 def a_range_is_licensed(history: History, tally: Tally) -> None:
     """Every request from an address within a licensed range of several: it is not refused for its address."""
-    ranges = [(first, last) for first, last in history.scenario.licence.ranges if first < last]
 
-    def within(address: int) -> bool:
+    def within(address: int, true_us: int) -> bool:
+        ranges = [(first, last) for first, last in history.licence(true_us).ranges if first < last]
         return any(first <= address <= last for first, last in ranges)
 
     for each in due(history):
         asked = each.exchange
-        if asked.source != asked.reported or not within(asked.source):
+        if asked.source != asked.reported or not within(asked.source, asked.arrived_us):
             continue
         if asked.verdict == Code.LICENSE_IP_ERROR:
             tally.broken(asked.arrived_us, history.nodes[asked.node].name, "refused within a licensed range")
         else:
             tally.passed()
-    tally.passed(sum(beat.polls for beat in history.trace.beats if within(beat.address)))
+    tally.passed(sum(beat.polls for beat in history.trace.beats if within(beat.address, beat.first_sent_us)))
 
 
 @judges("R022")
@@ -91,7 +91,7 @@ def a_move_needs_the_network(history: History, tally: Tally) -> None:
 def a_move_stays_in_range(history: History, tally: Tally) -> None:
     """The first register or poll after each move to an address that is not licensed: it is refused with 30003."""
     for node, address, each in _judged_moves(history):
-        if in_ranges(history, address) or each.verdict != Code.LICENSE_IP_ERROR:
+        if in_ranges(history, address, each.exchange.arrived_us) or each.verdict != Code.LICENSE_IP_ERROR:
             continue
         if each.exchange.verdict == Code.LICENSE_IP_ERROR:
             tally.passed()

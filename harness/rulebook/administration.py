@@ -6,6 +6,7 @@ from collections import Counter
 
 from harness.rulebook.history import History
 from harness.rulebook.judging import judges
+from harness.rulebook.ledger import NEVER_SEEN, Ledger
 from harness.rulebook.verdicts import Tally
 from harness.trace import NEVER, Verdict
 from reference_server.protocol import Kind
@@ -35,10 +36,13 @@ def an_administrator_does_it(history: History, tally: Tally) -> None:
 @judges("R099")
 def max_connections_is_the_capacity(history: History, tally: Tally) -> None:
     """Every grant: what the node shows as Max Connections is the licensed capacity."""
-    capacity = history.scenario.licence.capacity
-    for asked in history.exchanges:
+    fresh = history.once(Ledger).before
+    for place, asked in enumerate(history.exchanges):
         if asked.verdict != Verdict.GRANTED or asked.content == NEVER:
             continue
+        if place in fresh and fresh[place].seen != NEVER_SEEN:
+            continue  # The same answer as before, whatever is licensed by now.
+        capacity = history.licence(asked.arrived_us).capacity
         given = history.trace.contents[asked.content][0]
         if given == capacity:
             tally.passed()

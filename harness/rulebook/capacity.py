@@ -6,7 +6,7 @@ from harness.rulebook.checks import due
 from harness.rulebook.history import History
 from harness.rulebook.judging import judges
 from harness.rulebook.verdicts import Tally
-from harness.trace import Verdict
+from harness.trace import SlotChange, Verdict
 from reference_server.protocol import Kind
 
 __all__: list[str] = []
@@ -31,11 +31,20 @@ def one_server_many_nodes(history: History, tally: Tally) -> None:
 def never_more_than_licensed(history: History, tally: Tally) -> None:
     """Every register of a node without a slot: none is granted while the live slots are at or above capacity.
 
-    Nor does a poll get there what a register would not.
+    Nor does a poll get there what a register would not. A copy of the server's machine counts its own slots, which
+    nothing on either machine can prevent: where both together hold more than is licensed, that is noted.
     """
-    capacity = history.scenario.licence.capacity
+    live = [0, 0]
+    for slot in history.trace.slots:
+        live[slot.server] = slot.live
+        capacity = history.licence(slot.at_us).capacity
+        grows = slot.change in (SlotChange.TAKEN, SlotChange.FOUND, SlotChange.RESTORED)
+        if grows and history.copied_at_us is not None and sum(live) > capacity:
+            message = f"two machines with one licence hold {sum(live)} slots of {capacity}"
+            tally.note(slot.at_us, history.nodes[slot.node].name, message)
     for each in due(history):
         asked, view = each.exchange, each.view
+        capacity = history.licence(asked.arrived_us).capacity
         if asked.kind == Kind.UNBIND or asked.form or view.live or view.unit_live:
             continue
         if asked.verdict == Verdict.GRANTED and view.live_units >= capacity:

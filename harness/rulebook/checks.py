@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from harness.rulebook.history import History
-from harness.rulebook.ledger import LeaseView, Ledger
+from harness.rulebook.ledger import NEVER_SEEN, LeaseView, Ledger
 from harness.trace import Exchange, Verdict
 from reference_server.protocol import Code, Kind
 
@@ -29,9 +29,9 @@ class Due(NamedTuple):
     failing: tuple[str, ...]
 
 
-def in_ranges(history: History, address: int) -> bool:
-    """Tell whether ``address`` is licensed, ends included."""
-    return any(first <= address <= last for first, last in history.scenario.licence.ranges)
+def in_ranges(history: History, address: int, true_us: int) -> bool:
+    """Tell whether ``address`` is licensed at ``true_us``, ends included."""
+    return any(first <= address <= last for first, last in history.licence(true_us).ranges)
 
 
 def due(history: History) -> list[Due]:
@@ -48,6 +48,7 @@ def _all_due(history: History) -> list[Due]:
 _CODES = {
     "data": Code.JSON_PARSER_ERROR,
     "parameters": Code.PARAM_INPUT_ERROR,
+    "integrity": Code.INCORRECT_LICENSE_FORMAT,
     "expiry": Code.LICENSE_EXPIRED,
     "version": Code.REPORT_VERSION_ERROR,
     "account": Code.ACCOUNT_STATUS_ERROR,
@@ -63,16 +64,21 @@ _CODES = {
 
 
 def _due(history: History, place: int, asked: Exchange, view: LeaseView) -> Due:
-    licence, setup = history.scenario.licence, history.scenario.nodes[asked.node]
+    licence, setup = history.licence(asked.arrived_us), history.scenario.nodes[asked.node]
     if asked.form:
         # Nothing else can be read from bytes that are no request.
         failing: tuple[str, ...] = ("data" if asked.form == Code.JSON_PARSER_ERROR else "parameters",)
         return Due(place, asked, view, asked.form, failing)
+    if view.seen != NEVER_SEEN:
+        # What was answered before gets the same answer again, whatever has changed since.
+        return Due(place, asked, view, view.seen, ())
     fails = {
+        # A copy of the machine has the identity of the one that it was copied from.
+        "integrity": asked.server == 0 and history.identity_drifted(asked.arrived_us),
         "expiry": licence.expires_us is not None and view.date_us >= licence.expires_us,
         "version": setup.version != licence.version,
         "account": history.licence_suspended(asked.arrived_us),
-        "address": asked.source != asked.reported or not in_ranges(history, asked.source),
+        "address": asked.source != asked.reported or not in_ranges(history, asked.source, asked.arrived_us),
         "domain": bool(licence.domains) and setup.domain not in licence.domains,
         "application": bool(licence.applications) and setup.application not in licence.applications,
         "port": bool(licence.ports) and setup.port not in licence.ports,
@@ -83,6 +89,6 @@ def _due(history: History, place: int, asked: Exchange, view: LeaseView) -> Due:
     elif asked.kind == Kind.REGISTER:
         fails["capacity"] = not view.live and not view.unit_live and view.live_units >= licence.capacity
     else:
-        fails = {"address": fails["address"], "bound": not view.live}
+        fails = {"integrity": fails["integrity"], "address": fails["address"], "bound": not view.live}
     failing = tuple(name for name, failed in fails.items() if failed)
     return Due(place, asked, view, _CODES[failing[0]] if failing else Verdict.GRANTED, failing)

@@ -68,9 +68,9 @@ _code("R118", Code.REGISTER_OUT_OF_LIMIT, "to register when every slot is taken,
 @judges("R066")
 def listed_applications_alone(history: History, tally: Tally) -> None:
     """Every request of an application that is not on a list of licensed ones: it is not granted."""
-    applications = history.scenario.licence.applications
     for each in due(history):
         asked = each.exchange
+        applications = history.licence(asked.arrived_us).applications
         setup = history.scenario.nodes[asked.node]
         unlisted = bool(applications) and setup.application not in applications
         if not unlisted or asked.form or asked.kind == Kind.UNBIND:
@@ -84,18 +84,18 @@ def listed_applications_alone(history: History, tally: Tally) -> None:
 @judges("R067")
 def any_application(history: History, tally: Tally) -> None:
     """Every register and poll under a licence that lists no application names: none is refused for its name."""
-    if history.scenario.licence.applications:
-        return
     for each in due(history):
         asked = each.exchange
-        if asked.form or asked.kind == Kind.UNBIND:
+        if asked.form or asked.kind == Kind.UNBIND or history.licence(asked.arrived_us).applications:
             continue
         if asked.verdict == Code.LICENSE_APPNAME_ERROR:
             name = history.nodes[asked.node].name
             tally.broken(asked.arrived_us, name, "refused for its application although any is licensed")
         else:
             tally.passed()
-    tally.passed(sum(history.trace.beats.column("polls")))
+    tally.passed(
+        sum(beat.polls for beat in history.trace.beats if not history.licence(beat.first_sent_us).applications)
+    )
 
 
 @judges("R105")
@@ -107,7 +107,7 @@ def each_member_its_reason(history: History, tally: Tally) -> None:
         for _, asked in node.exchanges:
             if asked.outcome != Outcome.NEGATIVE or asked.verdict == Verdict.GRANTED:
                 continue
-            if [row.code for row in node.rows_of(asked.number)] == [Code.shown_for(asked.verdict)]:
+            if [row.code for row in node.rows_of(asked)] == [Code.shown_for(asked.verdict)]:
                 tally.passed()
             else:
                 tally.broken(asked.ended_us, node.name, "the member does not list its own reason")
@@ -134,7 +134,7 @@ def unlisted_is_generic(history: History, tally: Tally) -> None:
         if Code.shown_for(asked.verdict) is not Code.INCORRECT_LICENSE_FORMAT:
             continue
         node = history.nodes[asked.node]
-        rows = node.rows_of(asked.number)
+        rows = node.rows_of(asked)
         if [row.code for row in rows] == [Code.INCORRECT_LICENSE_FORMAT]:
             tally.passed()
         else:
@@ -187,7 +187,7 @@ def no_connection_is_a_slash(history: History, tally: Tally) -> None:
     """Every request without an answer, or to a port that refused: a "/" row, which no answered request ever gets."""
     for asked in history.exchanges:
         node = history.nodes[asked.node]
-        codes = [row.code for row in node.rows_of(asked.number)]
+        codes = [row.code for row in node.rows_of(asked)]
         if asked.outcome == Outcome.UNANSWERED:
             if codes == [Code.NO_CONNECTION]:
                 tally.passed()

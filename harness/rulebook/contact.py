@@ -8,18 +8,18 @@ from itertools import pairwise
 from harness.rulebook.checks import due
 from harness.rulebook.history import History, NodeView
 from harness.rulebook.judging import judges
-from harness.rulebook.ledger import Ledger
+from harness.rulebook.ledger import NEVER_SEEN, Ledger
 from harness.rulebook.nodelaw import NodeLaws
 from harness.rulebook.verdicts import Tally
 from harness.scenario import SERVER
-from harness.trace import NEVER, Outcome, SlotChange, Status, Verdict
+from harness.trace import NEVER, EdgeKind, Exchange, Outcome, SlotChange, Status, TransitionReason, Verdict
 from reference_server.protocol import Code, Kind
 
 __all__: list[str] = []
 
-_GONE = (SlotChange.VOID, SlotChange.DROPPED, SlotChange.FREED)
-_CHANGES = (*_GONE, SlotChange.RESTORED)
-_BACK = (SlotChange.TAKEN, SlotChange.RESTORED)
+_GONE = (SlotChange.VOID, SlotChange.DROPPED, SlotChange.FREED, SlotChange.LOST)
+_CHANGES = (*_GONE, SlotChange.RESTORED, SlotChange.FOUND)
+_BACK = (SlotChange.TAKEN, SlotChange.RESTORED, SlotChange.FOUND)
 
 
 @judges("R031")
@@ -35,30 +35,56 @@ def polls_every_two_hours(history: History, tally: Tally) -> None:
 
 @judges("R032")
 def the_server_replies(history: History, tally: Tally) -> None:
-    """Every request that reaches a running server is answered, once; what does not reach one is not.
+    """Every request that reaches a running server is answered, once; what does not reach one is not. A request that
+    reaches it a second time gets the same answer again.
 
-    A node gives each of its requests a number of its own, or nobody could tell which one an answer is for.
+    A node gives each of its requests a number of its own, or nobody could tell which one an answer is for. Where an
+    earlier state was put back, it counts on from there.
     """
     for node in history.nodes:
+        if any(edge.what == EdgeKind.ROLLED_BACK for edge in node.edges):
+            continue
         numbers = sorted((each.it.number, each.it.number, each.it.sent_us) for each in node.exchanges)
         numbers += [(beat.first_number, beat.first_number + beat.polls - 1, beat.first_sent_us) for beat in node.beats]
         for (_, last, _), (first, _, at_us) in pairwise(sorted(numbers)):
             if first <= last:
                 tally.broken(at_us, node.name, f"the number {first} was used twice")
-    for exchange in history.exchanges:
+    for copy, seen in history.once(Ledger).copies:
+        if seen == NEVER_SEEN:
+            continue
+        if copy.verdict == seen:
+            tally.passed()
+        else:
+            name = history.nodes[history.exchanges[copy.place].node].name
+            tally.broken(copy.arrived_us, name, "a request that was seen twice got two answers")
+    for place, exchange in enumerate(history.exchanges):
         name = history.nodes[exchange.node].name
         if exchange.arrived_us == NEVER:
-            if exchange.verdict != Verdict.NONE:
+            if exchange.verdict not in (Verdict.NONE, Verdict.REJECTED):
                 tally.broken(exchange.sent_us, name, f"request {exchange.number} was answered but never arrived")
             continue
-        down = history.server_downtime(exchange.arrived_us) is not None
+        down = history.server_downtime(exchange.arrived_us, exchange.server) is not None
+        if place in history.crashed_by or exchange.verdict in (Verdict.UNTRUSTED, Verdict.BROKEN):
+            continue  # The server ended in the midst of it, or the connection did.
         if down and exchange.verdict != Verdict.CONNECTION_REFUSED:
+            if _answered_before_a_crash(history, exchange):
+                continue
             tally.broken(exchange.arrived_us, name, f"request {exchange.number} was answered by a stopped server")
         elif not down and exchange.verdict in (Verdict.NONE, Verdict.CONNECTION_REFUSED):
             tally.broken(exchange.arrived_us, name, f"request {exchange.number} got no answer from a running server")
         else:
             tally.passed(not down)
     tally.passed(sum(history.trace.beats.column("polls")))
+
+
+def _answered_before_a_crash(history: History, exchange: Exchange) -> bool:
+    """Tell whether a later request of the same instant crashed the server."""
+    tie = (exchange.sent_us, exchange.node, exchange.number)
+    for place, edge in history.crashed_by.items():
+        other = history.exchanges[place]
+        if edge.at_us == exchange.arrived_us and tie < (other.sent_us, other.node, other.number):
+            return True
+    return False
 
 
 @judges("R033")
@@ -84,16 +110,20 @@ def silence_voids_the_slot(history: History, tally: Tally) -> None:
     A slot is void at the first microsecond beyond 24 h since its last accepted request arrived. Where a node still has
     access although its slot is void, the overlap is noted with its length and what explains it.
     """
-    recorded: Counter[tuple[int, int, int]] = Counter(
-        (slot.at_us, slot.node, slot.change) for slot in history.trace.slots if slot.change in _CHANGES
+    recorded: Counter[tuple[int, int, int, int]] = Counter(
+        (slot.at_us, slot.node, slot.change, slot.server) for slot in history.trace.slots if slot.change in _CHANGES
     )
     ledger = history.once(Ledger)
-    expected = Counter((each.at_us, each.node, int(each.change)) for each in ledger.expected)
+    expected = Counter((each.at_us, each.node, int(each.change), each.server) for each in ledger.expected)
+    if not history.trace.sees_slots:
+        # What became of each slot cannot be seen, only how many the server says are live.
+        expected.clear()
+        _judge_counts(history, tally)
     tally.passed((expected & recorded).total())
-    for at_us, node, change in sorted((expected - recorded).elements()):
+    for at_us, node, change, _ in sorted((expected - recorded).elements()):
         name = history.nodes[node].name
         tally.broken(at_us, name, f"the slot had to be {SlotChange(change).name.lower()} here, and was not")
-    for at_us, node, change in sorted((recorded - expected).elements()):
+    for at_us, node, change, _ in sorted((recorded - expected).elements()):
         name = history.nodes[node].name
         tally.broken(at_us, name, f"the slot was {SlotChange(change).name.lower()} here, without a reason")
     for each in due(history):
@@ -109,6 +139,16 @@ def silence_voids_the_slot(history: History, tally: Tally) -> None:
             tally.passed()
     tally.passed(sum(history.trace.beats.column("polls")))
     _note_overlaps(history, tally)
+
+
+def _judge_counts(history: History, tally: Tally) -> None:
+    """Judge how many slots the server says are live, after everything at each instant at which it was asked."""
+    told = {sample.at_us: sample.live for sample in history.trace.registered if not sample.server}
+    for (at_us, live), due_live in zip(told.items(), history.once(Ledger).live_at(told), strict=True):
+        if live == due_live:
+            tally.passed()
+        elif live != NEVER:
+            tally.broken(at_us, None, f"the server counts {live} live slots, and not {due_live}")
 
 
 def _note_overlaps(history: History, tally: Tally) -> None:
@@ -135,6 +175,8 @@ def _cause(history: History, node: NodeView, change: int) -> str:
         return "the slot was given back by an unbind"
     if change == SlotChange.DROPPED:
         return "the server was destroyed, or lost its slots at a stop"
+    if change == SlotChange.LOST:
+        return "an earlier state of the server was put back"
     if history.clocks.wall_set(SERVER, 0, history.end_us):
         return "the server's wall clock was set"
     if history.clocks.drifts(SERVER) or history.clocks.drifts(node.name):
@@ -152,6 +194,8 @@ def only_a_register_brings_back(history: History, tally: Tally) -> None:
         for change in node.transitions:
             if change.before != Status.LAPSED or change.after not in (Status.REGISTERED, Status.INTERRUPTED):
                 continue
+            if change.reason == TransitionReason.COPIED:
+                continue  # Somebody put an earlier state back, in which it had not lapsed.
             ended = [each.it for each in node.exchanges if each.it.ended_us == change.at_us]
             granted = [asked for asked in ended if asked.outcome == Outcome.POSITIVE]
             registered = any(asked.kind == Kind.REGISTER and node.asked_by_administrator(asked) for asked in granted)
@@ -186,15 +230,30 @@ def every_failure_is_listed(history: History, tally: Tally) -> None:
             tally.broken(at_us, node.name, f"a row {_shown(code)}, dated {wall_us} us, has no reason")
 
 
+def _rows_up_to(history: History, node: NodeView, before_us: int) -> list[tuple[int, int]]:
+    """Return the (date, code) of the rows that the list of ``node`` had to hold just before an instant."""
+    brought: list[tuple[int, int]] = []
+    since_us = -1
+    for edge in node.edges:
+        if edge.at_us < before_us and edge.what in (EdgeKind.ROLLED_BACK, EdgeKind.CLONED):
+            cloned = edge.what == EdgeKind.CLONED
+            of, to_us = (history.nodes[edge.value], edge.at_us) if cloned else (node, edge.value)
+            brought, since_us = _rows_up_to(history, of, to_us), edge.at_us
+    return brought + [(row.wall_us, row.code) for row in node.failures if since_us <= row.at_us < before_us]
+
+
 def _shown(code: int) -> str:
     return Code(code).label or Code(code).shown_name
 
 
 @judges("R037")
 def rows_survive(history: History, tally: Tally) -> None:
-    """Each row that was ever added is still in the node's list at the end, in order, whatever came after."""
+    """Each row that was ever added is still in the node's list at the end, in order, whatever came after.
+
+    An earlier state that is put back, or copied from another node, brings its own rows.
+    """
     for node in history.nodes:
-        added = [(row.wall_us, row.code) for row in node.failures]
+        added = _rows_up_to(history, node, history.end_us + 1)
         kept = list(history.trace.final_lists[node.place])
         if added == kept:
             tally.passed(len(added))

@@ -6,11 +6,12 @@ from dataclasses import fields
 
 from harness.rulebook.history import History
 from harness.rulebook.judging import judges
-from harness.rulebook.ledger import Ledger
+from harness.rulebook.ledger import NEVER_SEEN, Ledger
 from harness.rulebook.nodelaw import HOLDING, OPEN, NodeLaws
 from harness.rulebook.validation import validation
 from harness.rulebook.verdicts import Tally
-from harness.trace import NEVER, Outcome, Status, TransitionReason, Verdict
+from harness.scenario import Verb
+from harness.trace import NEVER, Outcome, Spoilt, Status, TransitionReason, Verdict
 from reference_server.protocol import Details, Kind
 
 __all__: list[str] = []
@@ -23,33 +24,39 @@ def five_items(history: History, tally: Tally) -> None:
     They are function points, access domain, access port, application name and expiry; the expiry means nothing to the
     node without the server's date, which has to be that of the request's arrival.
     """
-    licence = history.scenario.licence
-    licensed = Details(
+    assert len(fields(Details)) == 5
+    # What was answered before gets the same answer again, with its date.
+    fresh = {place: view for place, view in history.once(Ledger).before.items() if view.seen == NEVER_SEEN}
+    for place, exchange in enumerate(history.exchanges):
+        if exchange.verdict != Verdict.GRANTED:
+            continue
+        name = history.nodes[exchange.node].name
+        licensed = _licensed(history, exchange.arrived_us)
+        if exchange.kind == Kind.UNBIND:
+            if place in fresh and exchange.server_time_us != fresh[place].date_us:
+                tally.broken(exchange.arrived_us, name, "the date of a release is not the server's")
+        elif exchange.content == NEVER:
+            tally.broken(exchange.arrived_us, name, "the grant carries no licence data")
+        elif place in fresh and history.trace.contents[exchange.content][1] != licensed:
+            tally.broken(exchange.arrived_us, name, "the grant differs from what is licensed")
+        elif place in fresh and exchange.server_time_us != fresh[place].date_us:
+            off_us = exchange.server_time_us - fresh[place].date_us
+            tally.broken(exchange.arrived_us, name, f"the grant's date is {off_us} us off the server's")
+        else:
+            tally.passed()
+    tally.passed(sum(history.trace.beats.column("polls")))
+
+
+def _licensed(history: History, true_us: int) -> Details:
+    """Return the five items as they are licensed at ``true_us``."""
+    licence = history.licence(true_us)
+    return Details(
         function_points=licence.function_points,
         access_domains=licence.domains,
         access_ports=licence.ports,
         application_names=licence.applications,
         expires_us=licence.expires_us,
     )
-    assert len(fields(Details)) == 5
-    before = history.once(Ledger).before
-    for place, exchange in enumerate(history.exchanges):
-        if exchange.verdict != Verdict.GRANTED:
-            continue
-        name = history.nodes[exchange.node].name
-        if exchange.kind == Kind.UNBIND:
-            if place in before and exchange.server_time_us != before[place].date_us:
-                tally.broken(exchange.arrived_us, name, "the date of a release is not the server's")
-        elif exchange.content == NEVER:
-            tally.broken(exchange.arrived_us, name, "the grant carries no licence data")
-        elif history.trace.contents[exchange.content][1] != licensed:
-            tally.broken(exchange.arrived_us, name, "the grant differs from what is licensed")
-        elif place in before and exchange.server_time_us != before[place].date_us:
-            off_us = exchange.server_time_us - before[place].date_us
-            tally.broken(exchange.arrived_us, name, f"the grant's date is {off_us} us off the server's")
-        else:
-            tally.passed()
-    tally.passed(sum(history.trace.beats.column("polls")))
 
 
 @judges("R006")
@@ -63,6 +70,7 @@ def the_node_decides(history: History, tally: Tally) -> None:
     for exchange in history.exchanges:
         name, positive = history.nodes[exchange.node].name, exchange.outcome == Outcome.POSITIVE
         granted = exchange.verdict == Verdict.GRANTED and NEVER < exchange.delivered_us <= exchange.ended_us
+        granted = granted and exchange.spoilt in (Spoilt.NO, Spoilt.FOREIGN, Spoilt.FORGED)
         if positive and not granted:
             tally.broken(exchange.ended_us, name, "the node took for a grant what was none")
         if not granted or exchange.outcome not in (Outcome.POSITIVE, Outcome.NEGATIVE):
@@ -145,14 +153,26 @@ def _wrong_access(history: History) -> list[tuple[int, int, bool]]:
     return wrong
 
 
+def _slow(history: History, true_us: int) -> bool:
+    """Tell whether the server may be slow at ``true_us``."""
+    return any(
+        event.verb is Verb.SERVER_SLOW
+        and event.at_us <= true_us
+        and (event.until_us is None or true_us < event.until_us)
+        for event in history.scenario.events
+    )
+
+
 @judges("R013")
 def nothing_passes_a_cut(history: History, tally: Tally) -> None:
     """Every request or answer sent into a cut: it does not arrive, and nobody is registered by it."""
-    for exchange in history.exchanges:
+    for place, exchange in enumerate(history.exchanges):
         node = history.nodes[exchange.node]
         up = history.cut(node, "requests", exchange.sent_us)
         answered = exchange.arrived_us != NEVER
         down = answered and history.cut(node, "answers", exchange.arrived_us)
+        if down and (place in history.copies or _slow(history, exchange.arrived_us)):
+            continue  # The answer left at another instant than its request arrived.
         if not up and not down:
             continue
         if up and answered:

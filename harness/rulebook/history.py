@@ -8,18 +8,20 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 from fake_fdl_nodes.fleet import NodeSetup
 from harness.rulebook.clocks import Clocks
-from harness.scenario import Scenario, Verb
+from harness.scenario import LicenceSpec, Scenario, Verb
 from harness.trace import (
+    FAILED,
     NEVER,
     SERVER_HOST,
     Access,
     Beat,
+    Copy,
     Edge,
     EdgeKind,
     Exchange,
@@ -33,11 +35,41 @@ from harness.trace import (
 from reference_server.protocol import Kind
 from reference_server.readings import Reading
 
-__all__ = ["Downtime", "History", "NodeView", "Numbered"]
+__all__ = ["FAILED", "Downtime", "History", "NodeView", "Numbered"]
 
 Made = TypeVar("Made")
 
-DOWN = (EdgeKind.STOPPED, EdgeKind.CRASHED)
+DOWN = (EdgeKind.STOPPED, EdgeKind.CRASHED, EdgeKind.REBOOTED)
+FROZEN = (EdgeKind.SUSPENDED, EdgeKind.HUNG)
+#: What changes a node's path or its answers in a way that other rules than those of cuts would have to follow.
+_DISTURBING = frozenset(
+    {
+        Verb.NETWORK_DELAY,
+        Verb.NETWORK_LOSS,
+        Verb.NETWORK_REORDER,
+        Verb.NETWORK_DUPLICATE,
+        Verb.NETWORK_CORRUPT,
+        Verb.FIREWALL_DROP,
+        Verb.FIREWALL_REJECT,
+        Verb.NAT_ADD,
+        Verb.NODE_UPLINK,
+        Verb.NODE_POINT,
+        Verb.NODE_ROLLBACK,
+        Verb.SERVER_MOVE,
+        Verb.SERVER_SLOW,
+        Verb.SERVER_ROLLBACK,
+        Verb.SERVER_CLONE,
+        Verb.SERVER_CRASH_AT,
+        Verb.DISK_FILL,
+        Verb.FORWARD_ADD,
+        Verb.FORWARD_REMOVE,
+        Verb.DNS_CHANGE,
+        Verb.DNS_STOP,
+        Verb.TLS_USE,
+        Verb.TLS_TRUST,
+        Verb.ANSWER_SPOIL,
+    }
+)
 
 
 class Numbered(NamedTuple):
@@ -94,8 +126,12 @@ class NodeView:
 
     @cached_property
     def away(self) -> list[Downtime]:
-        """The stretches in which the program did not run, or its host was suspended."""
-        return _downtimes(self.edges)
+        """The stretches in which the program did not run, or its host was suspended. A copy is off until it is made."""
+        stretches = _downtimes(self.edges)
+        if self.setup.clone_of is None:
+            return stretches
+        made_us = next((edge.at_us for edge in self.edges if edge.what == EdgeKind.STARTED), None)
+        return [Downtime(0, made_us, EdgeKind.STOPPED), *stretches]
 
     def awake(self, true_us: int) -> bool:
         """Tell whether the program runs, and is not suspended, at ``true_us``."""
@@ -119,9 +155,12 @@ class NodeView:
             (int(kinds[EdgeKind(edge.what)]), edge.at_us) for edge in self.edges if edge.done and edge.what in kinds
         )
 
-    def rows_of(self, number: int) -> list[Failure]:
-        """Return the failure rows of request ``number``."""
-        return self._rows_by_number.get(number, [])
+    def rows_of(self, asked: Exchange) -> list[Failure]:
+        """Return the failure rows that the end of the request ``asked`` added.
+
+        The number alone does not tell, since an earlier state that was put back counts on from there.
+        """
+        return [row for row in self._rows_by_number.get(asked.number, ()) if row.at_us == asked.ended_us]
 
     @cached_property
     def _rows_by_number(self) -> dict[int, list[Failure]]:
@@ -160,11 +199,18 @@ class History:
         self._made: dict[Callable[[History], Any], Any] = {}
         self.exchanges: list[Exchange] = list(trace.exchanges)
         self.nodes = [NodeView(i, setup) for i, setup in enumerate(scenario.nodes)]
-        self.server_edges: list[Edge] = []
+        first = {setup.installation: i for i, setup in reversed(list(enumerate(scenario.nodes)))}
+        #: By node, the first one of the same installation, of which its slot is told.
+        self.owner = [first[setup.installation] for setup in scenario.nodes]
+        self.copies: dict[int, list[Copy]] = {}
+        #: What happened to the server, and to the copy of its machine.
+        self.edges_of: tuple[list[Edge], list[Edge]] = ([], [])
         for place, exchange in enumerate(self.exchanges):
             self.nodes[exchange.node].exchanges.append(Numbered(place, exchange))
         for beat in trace.beats:
             self.nodes[beat.node].beats.append(beat)
+        for copy in trace.copies:
+            self.copies.setdefault(copy.place, []).append(copy)
         for change in trace.transitions:
             self.nodes[change.node].transitions.append(change)
         for row in trace.failures:
@@ -174,8 +220,8 @@ class History:
         for slot in trace.slots:
             self.nodes[slot.node].slots.append(slot)
         for edge in trace.edges:
-            if edge.host == SERVER_HOST:
-                self.server_edges.append(edge)
+            if edge.host < 0:
+                self.edges_of[SERVER_HOST - edge.host].append(edge)
             else:
                 self.nodes[edge.host].edges.append(edge)
 
@@ -191,14 +237,39 @@ class History:
         """The last instant of the run."""
         return self.scenario.duration_us
 
-    @cached_property
-    def server_away(self) -> list[Downtime]:
-        """The stretches in which the server's program did not run, or its host was suspended."""
-        return _downtimes(self.server_edges)
+    @property
+    def server_edges(self) -> list[Edge]:
+        """What happened to the server itself."""
+        return self.edges_of[0]
 
-    def server_downtime(self, true_us: int) -> Downtime | None:
-        """Return the stretch of the server's absence in which ``true_us`` lies, ``None`` if it runs."""
-        return _within(self.server_away, true_us)
+    @cached_property
+    def copied_at_us(self) -> int | None:
+        """When the server's machine was copied to another, ``None`` if it never was."""
+        return next((edge.at_us for edge in self.edges_of[1] if edge.what == EdgeKind.CLONED), None)
+
+    @cached_property
+    def server_away(self) -> tuple[list[Downtime], list[Downtime]]:
+        """The stretches in which a server's program did not run, or its host was suspended; then those of its copy."""
+        return _downtimes(self.edges_of[0]), _downtimes(self.edges_of[1])
+
+    def server_downtime(self, true_us: int, server: int = 0) -> Downtime | None:
+        """Return the stretch of a server's absence in which ``true_us`` lies, ``None`` if it runs."""
+        return _within(self.server_away[server], true_us)
+
+    def licence(self, true_us: int) -> LicenceSpec:
+        """Return what is licensed at ``true_us``."""
+        changes = self._licences
+        return changes[bisect_right(changes, true_us, key=lambda change: change[0]) - 1][1]
+
+    @cached_property
+    def _licences(self) -> list[tuple[int, LicenceSpec]]:
+        """From when what is licensed, beginning before the run."""
+        scenario = self.scenario
+        changes = [(-1, scenario.licence)]
+        for event in sorted(scenario.events, key=lambda event: (event.at_us, event.index)):
+            if event.verb is Verb.LICENCE_CHANGE:
+                changes.append((event.at_us, replace(scenario.licence, **dict(event.changes))))
+        return changes
 
     @cached_property
     def _suspensions(self) -> list[Edge]:
@@ -209,6 +280,34 @@ class History:
         """Tell whether the issuer has suspended the licence at ``true_us``."""
         place = bisect_right(self._suspensions, true_us, key=lambda edge: edge.at_us)
         return bool(place and self._suspensions[place - 1].what == EdgeKind.LICENCE_SUSPENDED)
+
+    @cached_property
+    def _identity(self) -> list[Edge]:
+        kinds = (EdgeKind.DRIFTED, EdgeKind.IDENTITY_RESTORED)
+        return [edge for edge in self.server_edges if edge.what in kinds]
+
+    def identity_drifted(self, true_us: int) -> bool:
+        """Tell whether the server's machine is another one than the licensed at ``true_us``."""
+        place = bisect_right(self._identity, true_us, key=lambda edge: edge.at_us)
+        return bool(place and self._identity[place - 1].what == EdgeKind.DRIFTED)
+
+    @cached_property
+    def crashed_by(self) -> dict[int, Edge]:
+        """The crashes that came in the course of a request, by its place."""
+        return {edge.value - 1: edge for edge in self.server_edges if edge.what == EdgeKind.CRASHED and edge.value > 0}
+
+    def disturbed(self, node: NodeView, first_us: int, last_us: int) -> bool:
+        """Tell whether anything but a cut may have been in force on the way to the server or back in a stretch.
+
+        Whatever is undone before its time counts as in force for as long as it could have been.
+        """
+        return any(
+            event.verb in _DISTURBING
+            and event.at_us <= last_us
+            and (event.until_us is None or event.until_us >= first_us)
+            and (not event.nodes or node.name in event.nodes)
+            for event in self.scenario.events
+        )
 
     @cached_property
     def _cuts(self) -> dict[tuple[str, str], list[tuple[int, int | None]]]:
@@ -248,7 +347,7 @@ def _downtimes(edges: list[Edge]) -> list[Downtime]:
         kind = EdgeKind(edge.what)
         if not edge.done:
             continue
-        if kind in (*DOWN, EdgeKind.SUSPENDED, EdgeKind.DESTROYED) and since is None:
+        if kind in (*DOWN, *FROZEN, EdgeKind.DESTROYED) and since is None:
             since = edge
         elif kind in (EdgeKind.STARTED, EdgeKind.RESUMED) and since is not None:
             stretches.append(Downtime(since.at_us, edge.at_us, EdgeKind(since.what)))

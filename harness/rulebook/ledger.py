@@ -12,27 +12,34 @@ on the server's boot-time clock; a start recovers the age from the stored wall-c
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from harness.rulebook.history import DOWN, History
+from harness.rulebook.history import DOWN, FAILED, History
 from harness.scenario import SERVER
-from harness.trace import NEVER, Beat, Edge, EdgeKind, Exchange, SlotChange, Verdict
+from harness.trace import NEVER, Beat, Copy, Edge, EdgeKind, Exchange, SlotChange, Verdict
 from reference_server.protocol import Kind
 
-__all__ = ["DAY_US", "PERIOD_US", "ExpectedSlot", "LeaseView", "Ledger"]
+__all__ = ["DAY_US", "NEVER_SEEN", "PERIOD_US", "ExpectedSlot", "LeaseView", "Ledger"]
 
 _HOUR_US = 60 * 60 * 1_000_000
 DAY_US = 24 * _HOUR_US
 PERIOD_US = 2 * _HOUR_US
+_GONE = (SlotChange.VOID, SlotChange.DROPPED, SlotChange.FREED)
 _NEVER_VOID = 1 << 62
+NEVER_SEEN = -9
+#: So many of the latest requests of an installation are known again.
+_REMEMBERED = 2
 
 
 class LeaseView(NamedTuple):
     """The slots as a request finds them. ``age_us`` and ``address`` are of the sender's own live slot.
 
-    ``age_us`` is that of its last accepted request, downtime included, whatever the reading excuses.
+    ``age_us`` is that of its last accepted request, downtime included, whatever the reading excuses. ``seen`` is the
+    verdict that the same request was given before, `NEVER_SEEN` if it is new.
     """
 
     live: bool
@@ -41,6 +48,7 @@ class LeaseView(NamedTuple):
     live_units: int
     unit_live: bool
     date_us: int
+    seen: int
 
 
 class ExpectedSlot(NamedTuple):
@@ -49,14 +57,14 @@ class ExpectedSlot(NamedTuple):
     at_us: int
     node: int
     change: SlotChange
+    server: int = 0
 
 
 @dataclass
 class _Lease:
-    """The slot of one node. ``void_us`` is the true instant at which it is void unless it is renewed.
-
-    ``boot_us`` is the instant of its last accepted request on the server's boot-time clock, as that is reckoned since
-    the last start; ``silent_us`` is the one from which its silence counts.
+    """The slot of an installation, told of its first ``node``. ``void_us`` is the true instant at which it is void
+    unless it is renewed. ``boot_us`` is the instant of its last accepted request on the server's boot-time clock,
+    as that is reckoned since the last start; ``silent_us`` is the one from which its silence counts.
     """
 
     node: int
@@ -73,10 +81,65 @@ class _Lease:
 
 
 class Ledger:
-    """The lease table of one history."""
+    """The lease tables of one history, that of the server and, if its machine was copied, that of the copy."""
 
     def __init__(self, history: History) -> None:
+        tables = [_Table(history, 0, None)]
+        if history.copied_at_us is not None:
+            tables.append(_Table(history, 1, tables[0].images[history.copied_at_us]))
         self._history = history
+        self._unit_of = tables[0].unit
+        self._dates = tables[0].dates
+        #: By the place of an exchange that reached a running server.
+        self.before = {place: view for table in tables for place, view in table.before.items()}
+        self.expected = [each for table in tables for each in table.expected]
+        #: What each second arrival of a request had to be answered, in the order of the trace's copies.
+        self.copies = [each for table in tables for each in table.copies]
+
+    def holding(self) -> list[tuple[int, int, bool]]:
+        """Return each (instant, node, whether it holds a live slot of the server from then on), in order.
+
+        That is what the server's own grants and the law make of the slots, whatever it does with them.
+        """
+        history = self._history
+        # At one instant a slot is void before the next request takes it.
+        changes = [(each.at_us, 0, each.node, each.change not in _GONE) for each in self.expected if not each.server]
+        changes += [
+            (asked.arrived_us, 1, history.owner[asked.node], True)
+            for asked in history.exchanges
+            if asked.verdict == Verdict.GRANTED and asked.kind != Kind.UNBIND and not asked.server
+        ]
+        return [(at_us, node, holds) for at_us, _, node, holds in sorted(changes)]
+
+    def live_at(self, instants: Iterable[int]) -> Iterator[int]:
+        """Yield how many slots have to be live after everything at each of ``instants``, which are in order."""
+        changes = self.holding()
+        place = 0
+        holders: dict[int, str] = {}
+        units: Counter[str] = Counter()
+        for true_us in instants:
+            while place < len(changes) and changes[place][0] <= true_us:
+                _, node, holds = changes[place]
+                place += 1
+                if holds and node not in holders:
+                    holders[node] = self._unit_of(node)
+                    units[holders[node]] += 1
+                elif not holds and node in holders:
+                    units -= Counter([holders.pop(node)])
+            yield len(units)
+
+    def date_at(self, true_us: int) -> int:
+        """Return the server's date for a request that arrives at ``true_us``, in wall-clock us."""
+        return self._dates.at(true_us)
+
+
+class _Table:
+    """The lease table of one server, which began as the ``image`` of another if it is a copy."""
+
+    def __init__(self, history: History, server: int, image: _Image | None) -> None:
+        self._history = history
+        self._server = server
+        self._image = image
         self._clocks = history.clocks
         self._latency_us = history.scenario.network.latency_us
         reading = history.reading
@@ -89,39 +152,71 @@ class Ledger:
         #: By the place of an exchange that reached a running server.
         self.before: dict[int, LeaseView] = {}
         self.expected: list[ExpectedSlot] = []
-        self._dates = _Dates(history)
+        #: What each second arrival of a request had to be answered, in the order of the trace's copies.
+        self.copies: list[tuple[Copy, int]] = []
+        self._answered: dict[int, tuple[tuple[object, int], ...]] = {}
+        wanted = {edge.value for edge in history.edges_of[server] if edge.what == EdgeKind.ROLLED_BACK and edge.done}
+        if not server and history.copied_at_us is not None:
+            wanted.add(history.copied_at_us)
+        self._wanted = sorted(wanted)
+        self.images: dict[int, _Image] = {}
+        self.dates = _Dates(history, server)
         self._replay()
-
-    def date_at(self, true_us: int) -> int:
-        """Return the server's date for a request that arrives at ``true_us``, in wall-clock us."""
-        return self._dates.at(true_us)
 
     def _replay(self) -> None:
         for at_us, what in self._moments():
+            self._take_images(at_us)
             self._void_until(at_us, including=not isinstance(what, Edge))
             if isinstance(what, Edge):
                 self._server_edge(what)
             elif isinstance(what, Beat):
                 self._beat(what)
+            elif isinstance(what, Copy):
+                self._copy(what)
             else:
                 self._arrival(*what)
+        self._take_images(self._history.end_us)
         self._void_until(self._history.end_us, including=True)
 
-    def _moments(self) -> Iterator[tuple[int, Edge | Beat | tuple[int, Exchange]]]:
+    def _take_images(self, at_us: int) -> None:
+        """Keep the state of every instant up to ``at_us`` that is put back later, as it was before that instant."""
+        while self._wanted and self._wanted[0] <= at_us:
+            to_us = self._wanted.pop(0)
+            self._void_until(to_us, including=False)
+            for lease in self._leases.values():
+                self._settle(lease, to_us)
+            self.images[to_us] = _Image([replace(each) for each in self._leases.values()], dict(self._answered))
+
+    def _moments(self) -> Iterator[tuple[int, Edge | Beat | Copy | tuple[int, Exchange]]]:
         """Yield what concerns the server, in the law's order of ties."""
-        moments: list[tuple[Any, Edge | Beat | tuple[int, Exchange]]] = [
-            ((edge.at_us, 0, k), edge) for k, edge in enumerate(self._history.server_edges)
-        ]
-        for place, exchange in enumerate(self._history.exchanges):
-            if exchange.arrived_us != NEVER and exchange.verdict != Verdict.CONNECTION_REFUSED:
-                tie = (exchange.sent_us, exchange.node, exchange.number)
-                moments.append(((exchange.arrived_us, 1, *tie), (place, exchange)))
-        for beat in self._history.trace.beats:
+        moments: list[tuple[Any, Edge | Beat | Copy | tuple[int, Exchange]]] = []
+        exchanges = self._history.exchanges
+
+        def tie(place: int, then: int) -> tuple[int, ...]:
+            asked = exchanges[place]
+            return 1, asked.sent_us, asked.node, asked.number, then
+
+        for k, edge in enumerate(self._history.edges_of[self._server]):
+            # A crash in the course of a request comes after it.
+            by_request = edge.what == EdgeKind.CRASHED and edge.value > 0
+            moments.append(((edge.at_us, *(tie(edge.value - 1, 2) if by_request else (0, k))), edge))
+        for place, exchange in enumerate(exchanges):
+            cut_short = exchange.verdict == Verdict.NONE and place in self._history.crashed_by
+            handled = exchange.arrived_us != NEVER and exchange.verdict not in FAILED and not cut_short
+            if handled and exchange.server == self._server:
+                moments.append(((exchange.arrived_us, *tie(place, 0)), (place, exchange)))
+        for copy in self._history.trace.copies:
+            if exchanges[copy.place].server == self._server:
+                moments.append(((copy.arrived_us, *tie(copy.place, 1)), copy))
+        for beat in self._history.trace.beats if self._server == 0 else ():
             arrived_us = beat.first_sent_us + self._latency_us
             moments.append(((arrived_us, 1, beat.first_sent_us, beat.node, beat.first_number), beat))
         moments.sort(key=lambda moment: moment[0])
         for key, what in moments:
             yield key[0], what
+
+    def _expect(self, at_us: int, node: int, change: SlotChange) -> None:
+        self.expected.append(ExpectedSlot(at_us, node, change, self._server))
 
     # What happens to the server.
 
@@ -140,6 +235,24 @@ class Ledger:
         elif kind is EdgeKind.STARTED and edge.done:
             self._running = True
             self._start(edge.at_us)
+        elif kind is EdgeKind.ROLLED_BACK and edge.done:
+            self._put_back(edge, self.images[edge.value])
+        elif kind is EdgeKind.CLONED:
+            assert self._image is not None, "only a copy was copied"
+            self._put_back(edge, self._image)
+            self._down_since = edge.at_us
+
+    def _put_back(self, edge: Edge, image: _Image) -> None:
+        held = {node for node, lease in self._leases.items() if not lease.marked}
+        # In what was stored nothing is marked, and the next start judges the age of everything.
+        self._leases = {each.node: replace(each, marked=False, void_us=_NEVER_VOID) for each in image.leases}
+        self._answered = dict(image.answered)
+        self._units = {}
+        for lease in self._leases.values():
+            self._units[lease.unit] = self._units.get(lease.unit, 0) + 1
+        for node in sorted(held ^ set(self._leases)):
+            change = SlotChange.LOST if node in held else SlotChange.FOUND
+            self._expect(edge.at_us, node, change)
 
     def _start(self, at_us: int) -> None:
         reading = self._history.reading
@@ -162,19 +275,19 @@ class Ledger:
             if silence_us > self.lease_us:
                 self._end(lease)
                 if not lease.marked:
-                    self.expected.append(ExpectedSlot(at_us, lease.node, SlotChange.VOID))
+                    self._expect(at_us, lease.node, SlotChange.VOID)
                 continue
             if lease.marked:
                 lease.marked = False
                 self._units[lease.unit] = self._units.get(lease.unit, 0) + 1
-                self.expected.append(ExpectedSlot(at_us, lease.node, SlotChange.RESTORED))
+                self._expect(at_us, lease.node, SlotChange.RESTORED)
             self._set_void(lease)
 
     def _drop_all(self, at_us: int) -> None:
         for lease in list(self._leases.values()):
             self._end(lease)
             if not lease.marked:
-                self.expected.append(ExpectedSlot(at_us, lease.node, SlotChange.DROPPED))
+                self._expect(at_us, lease.node, SlotChange.DROPPED)
 
     # What arrives.
 
@@ -186,32 +299,63 @@ class Ledger:
         lease.beat = beat
 
     def _arrival(self, place: int, exchange: Exchange) -> None:
-        at_us = exchange.arrived_us
-        lease = self._leases.get(exchange.node)
-        unit = self._unit(exchange.node)
+        view = self._view(exchange, exchange.arrived_us)
+        self.before[place] = view
+        self._accept(exchange, exchange.arrived_us, view, exchange.verdict)
+
+    def _copy(self, copy: Copy) -> None:
+        exchange = self._history.exchanges[copy.place]
+        view = self._view(exchange, copy.arrived_us)
+        self.copies.append((copy, view.seen))
+        self._accept(exchange, copy.arrived_us, view, copy.verdict)
+
+    def _known_by(self, exchange: Exchange) -> object:
+        """Return what makes two requests of an installation the same."""
+        setup = self._history.scenario.nodes[exchange.node]
+        own = (setup.application, setup.version, setup.domain, setup.port, setup.cluster)
+        return exchange.kind, exchange.number, exchange.reported, exchange.source, own
+
+    def _view(self, exchange: Exchange, at_us: int) -> LeaseView:
+        owner = self._history.owner[exchange.node]
+        lease = self._leases.get(owner)
+        unit = self.unit(owner)
         live = lease is not None and not lease.marked
         address, age_us = NEVER, 0
         if lease is not None and live:
             address = lease.address
             self._settle(lease, at_us)
             age_us = self._clocks.boot_us(SERVER, at_us) - lease.boot_us
-        date_us = self._dates.at(at_us)
-        self.before[place] = LeaseView(live, address, age_us, len(self._units), unit in self._units, date_us)
-        if exchange.verdict != Verdict.GRANTED:
+        seen = NEVER_SEEN
+        if not exchange.form:
+            known = dict(reversed(self._answered.get(owner, ())))
+            seen = known.get(self._known_by(exchange), NEVER_SEEN)
+        return LeaseView(live, address, age_us, len(self._units), unit in self._units, self.dates.at(at_us), seen)
+
+    def _accept(self, exchange: Exchange, at_us: int, view: LeaseView, verdict: int) -> None:
+        """Let the slots be what the server made of a request; what it has seen before changes nothing."""
+        owner = self._history.owner[exchange.node]
+        if view.seen != NEVER_SEEN:
             return
+        if not exchange.form and verdict != Verdict.NONE:
+            newest = (self._known_by(exchange), verdict)
+            self._answered[owner] = (newest, *self._answered.get(owner, ()))[:_REMEMBERED]
+        if verdict != Verdict.GRANTED:
+            return
+        lease, unit = self._leases.get(owner), self.unit(owner)
         if exchange.kind == Kind.UNBIND:
             if lease is not None:
                 self._end(lease)
-                self.expected.append(ExpectedSlot(at_us, lease.node, SlotChange.FREED))
+                self._expect(at_us, lease.node, SlotChange.FREED)
         elif lease is None:
-            lease = _Lease(exchange.node, unit, exchange.source, at_us, 0, 0, 0)
-            self._leases[exchange.node] = lease
+            lease = _Lease(owner, unit, exchange.source, at_us, 0, 0, 0)
+            self._leases[owner] = lease
             self._units[unit] = self._units.get(unit, 0) + 1
             self._renew(lease, exchange.source, at_us)
         else:
             self._renew(lease, exchange.source, at_us)
 
-    def _unit(self, node: int) -> str:
+    def unit(self, node: int) -> str:
+        """Return what takes a slot for ``node``: itself, or its cluster."""
         setup = self._history.scenario.nodes[node]
         if self._history.reading.cluster_takes_one_slot and setup.cluster is not None:
             return f"cluster {setup.cluster}"
@@ -249,7 +393,7 @@ class Ledger:
             lease = self._leases.get(node)
             if lease is None or lease.marked or lease.void_us != due_us:
                 continue
-            self.expected.append(ExpectedSlot(due_us, node, SlotChange.VOID))
+            self._expect(due_us, node, SlotChange.VOID)
             if self._running:
                 self._end(lease)
             else:
@@ -268,22 +412,64 @@ class Ledger:
             self._leave_unit(lease)
 
 
-class _Dates:
-    """The server's date: its wall clock, but never earlier than the latest that it has stored."""
+class _Image(NamedTuple):
+    """What was stored at an instant."""
 
-    def __init__(self, history: History) -> None:
+    leases: list[_Lease]
+    answered: dict[int, tuple[tuple[object, int], ...]]
+
+
+class _Dates:
+    """The server's date: its wall clock, but never earlier than the latest that it has stored.
+
+    An earlier state that is put back forgets the dates since.
+    """
+
+    def __init__(self, history: History, server: int) -> None:
+        self._server = server
         self._clocks = history.clocks
         back = [at_us for at_us, by_us in history.clocks.steps(SERVER) if by_us < 0]
-        #: (from when, the date is at least this); only steps back make a difference. A slew never turns the wall clock
-        #: back, nor does a freeze, so between steps the latest date is that of the last instant.
-        self._floors: list[tuple[int, int]] = []
+        backs = [edge for edge in history.edges_of[server] if edge.what == EdgeKind.ROLLED_BACK and edge.done]
+        #: From when which floors are in force: (from when, the date is at least this). Only steps back make any: a
+        #: slew or a freeze never turns the wall clock back, so between steps the last instant has the latest date.
+        self._epochs: list[tuple[int, list[tuple[int, int]]]] = [(0, [])]
         if not back:
             return
+        self._epochs = [
+            (since_us, self._floors(history, [(edge.value, edge.at_us) for edge in backs[:k]]))
+            for k, since_us in enumerate([0, *(edge.at_us for edge in backs)])
+        ]
+
+    def _floors(self, history: History, forgotten: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return the floors of the dates, but for those stored in the ``forgotten`` stretches ``[to, back)``."""
+
+        def stored(at_us: int) -> bool:
+            return not any(to_us <= at_us < back_us for to_us, back_us in forgotten)
+
+        floors: list[tuple[int, int]] = []
         latency_us = history.scenario.network.latency_us
         handled = [
-            e.arrived_us for e in history.exchanges if e.verdict not in (Verdict.NONE, Verdict.CONNECTION_REFUSED)
+            e.arrived_us
+            for e in history.exchanges
+            if e.arrived_us != NEVER
+            and e.verdict not in (Verdict.NONE, *FAILED)
+            and self._is_of(history, e.server, e.arrived_us)
+            and stored(e.arrived_us)
         ]
-        starts = [edge.at_us for edge in history.server_edges if edge.what == EdgeKind.STARTED and edge.done]
+        handled += [
+            copy.arrived_us
+            for copy in history.trace.copies
+            if self._is_of(history, history.exchanges[copy.place].server, copy.arrived_us) and stored(copy.arrived_us)
+        ]
+        starts = [
+            edge.at_us
+            for server, edges in enumerate(history.edges_of)
+            for edge in edges
+            if edge.what == EdgeKind.STARTED
+            and edge.done
+            and self._is_of(history, server, edge.at_us)
+            and stored(edge.at_us)
+        ]
         # The start at 0 finds its clock wrong already. Any other is the end of an event, and comes before a step.
         handled += [at_us for at_us in starts if at_us == 0]
         floor = -(1 << 62)
@@ -295,7 +481,7 @@ class _Dates:
                 first_us = beat.first_sent_boot_us
                 before_us = history.clocks.boot_us(name, max(0, until_us - 1 - latency_us))
                 k = min(beat.polls - 1, (before_us - first_us) // PERIOD_US)
-                if k >= 0:
+                if k >= 0 and self._is_of(history, 0, beat.first_sent_us) and stored(beat.first_sent_us):
                     arrived_us = history.clocks.true_us(name, first_us + k * PERIOD_US) + latency_us
                     last_us = max(last_us, arrived_us)
             if last_us >= since_us and last_us != NEVER:
@@ -303,12 +489,22 @@ class _Dates:
             for at_us in starts:
                 if since_us < at_us <= until_us:
                     floor = max(floor, history.clocks.wall_us(SERVER, at_us, before_steps=True))
-            self._floors.append((until_us, floor))
+            floors.append((until_us, floor))
+        return floors
+
+    def _is_of(self, history: History, server: int, true_us: int) -> bool:
+        """Tell whether the date that a server stored at an instant is known to this one.
+
+        A copy knows those of the machine that it was copied from, up to then.
+        """
+        copied_us = history.copied_at_us
+        return server == self._server or (self._server == 1 and copied_us is not None and true_us < copied_us)
 
     def at(self, true_us: int) -> int:
         """Return the date at which a request that arrives at ``true_us`` is judged."""
         date_us = self._clocks.wall_us(SERVER, true_us)
-        for since_us, floor_us in self._floors:
+        place = bisect_right(self._epochs, true_us, key=lambda epoch: epoch[0]) - 1
+        for since_us, floor_us in self._epochs[place][1]:
             if since_us <= true_us:
                 date_us = max(date_us, floor_us)
         return date_us

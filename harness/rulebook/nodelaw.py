@@ -11,19 +11,21 @@ poll sent at or before that deadline is outstanding. Last contact is when the la
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from harness.rulebook.history import History, NodeView
+from harness.rulebook.history import DOWN, History, NodeView
 from harness.rulebook.ledger import DAY_US, PERIOD_US, Ledger
 from harness.rulebook.validation import validation
 from harness.trace import (
+    FAILED,
     NEVER,
     Beat,
     Edge,
     EdgeKind,
     Exchange,
     Outcome,
+    Spoilt,
     Status,
     Verdict,
 )
@@ -82,15 +84,32 @@ class _Moment(NamedTuple):
     what: Edge | Beat | Exchange
 
 
+class Image(NamedTuple):
+    """What a node's disk held at an instant, and what its host's clocks showed then."""
+
+    status: Status
+    contact_us: int | None
+    expires_us: int | None
+    strikes: int
+    boot_us: int
+    wall_us: int
+
+
 class NodeLaw:
-    """What had to follow at one node. ``transitions``, ``rows`` and ``poll_findings`` are the results.
+    """What had to follow at one node. ``images`` are its states at the instants ``wanted``, before anything happened
+    at them, and ``of`` gives those of other nodes. ``transitions``, ``rows`` and ``poll_findings`` are the results.
 
     ``polls_tested`` counts the polls whose instant was judged.
     """
 
-    def __init__(self, history: History, node: NodeView) -> None:
+    def __init__(self, history: History, node: NodeView, wanted: Sequence[int], of: Callable[[int], NodeLaw]) -> None:
         self._history = history
         self._node = node
+        self._wanted = sorted(wanted)
+        self._of = of
+        self.images: dict[int, Image] = {}
+        #: What the disk says of the clocks, if the host was rebooted since.
+        self._rebooted: tuple[int, int] | None = None
         self._name = node.name
         self._clocks = history.clocks
         self._reading = history.reading
@@ -106,7 +125,8 @@ class NodeLaw:
         self._expires_us: int | None = None
         self._due_us: int | None = None
         self._strikes = 0
-        self._awake = True
+        # A copy is off until it is made.
+        self._awake = node.setup.clone_of is None
         self._awake_since_us = 0
         self._outstanding: Exchange | None = None
         self._walk()
@@ -116,6 +136,7 @@ class NodeLaw:
     def _walk(self) -> None:
         last_us = -1
         for moment in self._moments():
+            self._take_images(moment.at_us)
             self._pass_time(moment[:3])
             if moment.at_us > last_us:
                 self._status = self._resynchronized(moment.at_us)
@@ -129,7 +150,17 @@ class NodeLaw:
                 self._answered(what)
             else:
                 self._sent(what, moment)
+        self._take_images(self._history.end_us)
         self._pass_time((self._history.end_us + 1, 0, _EDGE))
+
+    def _take_images(self, until_us: int) -> None:
+        while self._wanted and self._wanted[0] <= until_us:
+            at_us = self._wanted.pop(0)
+            self._pass_time((at_us, 0, _EDGE))
+            boot_us = self._clocks.boot_us(self._name, at_us)
+            wall_us = self._clocks.wall_us(self._name, at_us, before_steps=True)
+            status = self._node.status_before(at_us)
+            self.images[at_us] = Image(status, self._contact_us, self._expires_us, self._strikes, boot_us, wall_us)
 
     def _moments(self) -> Iterator[_Moment]:
         moments = [_Moment(edge.at_us, 0, _EDGE, edge) for edge in self._node.edges]
@@ -221,9 +252,16 @@ class NodeLaw:
         kind = EdgeKind(edge.what)
         if not edge.done:
             return
-        if kind in (EdgeKind.STOPPED, EdgeKind.CRASHED):
+        if kind in DOWN:
             self._awake = False
             self._outstanding = None
+            if kind is EdgeKind.REBOOTED:
+                boot_us = self._clocks.boot_us(self._name, edge.at_us)
+                self._rebooted = boot_us, self._wall(edge.at_us, boot_us)
+        elif kind is EdgeKind.ROLLED_BACK:
+            self._put_back(edge.at_us, self.images[edge.value], rebooted=self._rebooted is not None)
+        elif kind is EdgeKind.CLONED:
+            self._put_back(edge.at_us, self._of(edge.value).images[edge.at_us], rebooted=True)
         elif kind is EdgeKind.SUSPENDED:
             self._awake = False
         elif kind in (EdgeKind.STARTED, EdgeKind.RESUMED):
@@ -233,6 +271,7 @@ class NodeLaw:
             wall_us = self._wall(edge.at_us, boot_us, before_steps=True)
             if kind is EdgeKind.STARTED:
                 self._due_us = boot_us
+                self._reckon_the_time_away(boot_us, wall_us)
             elif self._due_us is not None:
                 self._due_us = max(self._due_us, boot_us)
             asked = self._outstanding
@@ -242,6 +281,25 @@ class NodeLaw:
             self._lapse_if_past(edge.at_us, boot_us, wall_us)
             if self._status in OPEN and self._expires_us is not None and boot_us >= self._expires_us:
                 self._expire(edge.at_us, wall_us)
+
+    def _put_back(self, at_us: int, image: Image, *, rebooted: bool) -> None:
+        """Another state takes the place of the node's own."""
+        self._contact_us, self._expires_us, self._strikes = image.contact_us, image.expires_us, image.strikes
+        if rebooted:
+            self._rebooted = image.boot_us, image.wall_us
+        self._become(at_us, image.status)
+
+    def _reckon_the_time_away(self, boot_us: int, wall_us: int) -> None:
+        """After a reboot the time away is what passed on the wall clock, and the boot-time clock began anew."""
+        if self._rebooted is None:
+            return
+        since_boot_us, since_wall_us = self._rebooted
+        self._rebooted = None
+        later_us = boot_us - since_boot_us - max(0, wall_us - since_wall_us)
+        if self._contact_us is not None:
+            self._contact_us += later_us
+        if self._expires_us is not None:
+            self._expires_us += later_us
 
     def _sent(self, asked: Exchange, moment: _Moment) -> None:
         self._outstanding = asked
@@ -275,7 +333,7 @@ class NodeLaw:
         self._contact_us = beat.first_sent_boot_us + (beat.polls - 1) * PERIOD_US
         self._due_us = self._contact_us + PERIOD_US
         self._strikes = 0
-        expires_us = self._history.scenario.licence.expires_us
+        expires_us = self._history.licence(beat.last_sent_us).expires_us
         if expires_us is not None:
             self._expires_us = self._contact_us + expires_us - self._date_at_end_of(beat)
 
@@ -288,8 +346,10 @@ class NodeLaw:
         """What came back for a request; too late, or for a request that was superseded, it changes nothing."""
         if asked is not self._outstanding or not self._awake:
             return
+        if asked.spoilt in (Spoilt.GARBAGE, Spoilt.REPLAY):
+            return
         at_us = asked.delivered_us
-        if asked.verdict == Verdict.CONNECTION_REFUSED:
+        if asked.verdict in FAILED or asked.spoilt == Spoilt.BROKEN:
             outcome = Outcome.UNANSWERED
         elif asked.outcome in (Outcome.POSITIVE, Outcome.NEGATIVE):
             outcome = Outcome(asked.outcome)  # Whether the node decided right is for R006 to say.
@@ -402,7 +462,21 @@ class NodeLaws:
     """
 
     def __init__(self, history: History) -> None:
-        self.of = [NodeLaw(history, node) for node in history.nodes]
+        wanted: dict[int, set[int]] = {}
+        for node in history.nodes:
+            for edge in node.edges:
+                if edge.what == EdgeKind.ROLLED_BACK:
+                    wanted.setdefault(node.place, set()).add(edge.value)
+                elif edge.what == EdgeKind.CLONED:
+                    wanted.setdefault(edge.value, set()).add(edge.at_us)
+        laws: dict[int, NodeLaw] = {}
+
+        def law_of(place: int) -> NodeLaw:
+            if place not in laws:
+                laws[place] = NodeLaw(history, history.nodes[place], sorted(wanted.get(place, ())), law_of)
+            return laws[place]
+
+        self.of = [law_of(node.place) for node in history.nodes]
         self.wrong_turns: list[WrongTurn] = []
         for node, law in zip(history.nodes, self.of, strict=True):
             expected = Counter((each.at_us, each.before, each.after) for each in law.transitions)

@@ -11,36 +11,46 @@ from harness.rulebook.ledger import DAY_US, PERIOD_US, Ledger
 from harness.rulebook.nodelaw import NodeLaws
 from harness.rulebook.verdicts import Tally
 from harness.scenario import SERVER
-from harness.trace import NEVER, Exchange, Outcome, SlotChange, Status, Verdict
+from harness.trace import NEVER, EdgeKind, Exchange, Outcome, SlotChange, Status, TransitionReason, Verdict
 from reference_server.protocol import Code, Kind
 
 __all__: list[str] = []
 
-_GONE = (SlotChange.VOID, SlotChange.FREED, SlotChange.DROPPED)
+_GONE = (SlotChange.VOID, SlotChange.FREED, SlotChange.DROPPED, SlotChange.LOST)
 
 
 def _stops(history: History) -> Iterator[Downtime]:
     """Yield the stops and crashes of the server's program; a suspension is none."""
-    yield from (each for each in history.server_away if each.what in DOWN)
+    yield from (each for each in history.server_away[0] if each.what in DOWN)
 
 
 def _long_stops(history: History) -> Iterator[tuple[Downtime, int]]:
     """Yield the ended stops that lose every registration, by the reading's limit, with the instant of the return.
 
     A wall clock that was set since the last request that a slot may still live from changes what the start makes of
-    it, so such a stop proves nothing.
+    it, so such a stop proves nothing. Nor does one in which an earlier state was put back, or where a copy of the
+    server grants as well.
     """
+    if history.copied_at_us is not None:
+        return
     limit_us = DAY_US + (PERIOD_US if history.reading.lapse_needs_later_miss else 0)
     for stop in _stops(history):
         if stop.end_us is None or history.clocks.drifts(SERVER):
             continue
         wall_set = history.clocks.wall_set(SERVER, stop.start_us - limit_us, stop.end_us)
-        if stop.end_us - stop.start_us > limit_us and not wall_set:
+        put_back = any(
+            edge.what == EdgeKind.ROLLED_BACK and stop.start_us <= edge.at_us <= stop.end_us
+            for edge in history.server_edges
+        )
+        if stop.end_us - stop.start_us > limit_us and not wall_set and not put_back:
             yield stop, stop.end_us
 
 
 def _holders(history: History, true_us: int) -> list[NodeView]:
     """Return the nodes that held a live slot just before ``true_us``."""
+    if not history.trace.sees_slots:
+        holds = {node: live for at_us, node, live in history.once(Ledger).holding() if at_us < true_us}
+        return [history.nodes[node] for node, live in sorted(holds.items()) if live]
     holders = []
     for node in history.nodes:
         before = [slot.change for slot in node.slots if slot.at_us < true_us]
@@ -60,6 +70,14 @@ def no_slot_survives_a_day(history: History, tally: Tally) -> None:
     """Every slot that was held when the server was stopped for more than 24 h: it is gone when the server is back."""
     for stop, back_us in _long_stops(history):
         for node in _holders(history, stop.start_us):
+            if not history.trace.sees_slots:
+                # The first that it tells when it is back; then a register may already have taken one.
+                told = next((each.live for each in history.trace.registered if each.at_us >= back_us), NEVER)
+                if told == 0:
+                    tally.passed()
+                elif told != NEVER:
+                    tally.broken(back_us, node.name, f"{told} slots survived a stop of more than 24 h")
+                continue
             # At the very instant of the return a register may already have taken it anew.
             if any(slot.change in _GONE for slot in node.slots if stop.start_us <= slot.at_us <= back_us):
                 tally.passed()
@@ -79,11 +97,11 @@ def the_node_shows_the_outage(history: History, tally: Tally) -> None:
     for asked in history.exchanges:
         if asked.kind == Kind.UNBIND or asked.outcome != Outcome.UNANSWERED or asked.arrived_us == NEVER:
             continue
-        stop = history.server_downtime(asked.arrived_us)
+        stop = history.server_downtime(asked.arrived_us, asked.server)
         if stop is None or stop.what not in DOWN or asked.sent_us - stop.start_us >= DAY_US:
             continue
         node = history.nodes[asked.node]
-        if not any(row.code == Code.NO_CONNECTION for row in node.rows_of(asked.number)):
+        if not any(row.code == Code.NO_CONNECTION for row in node.rows_of(asked)):
             tally.broken(asked.ended_us, node.name, "the failed request is not listed")
         elif node.status(asked.ended_us) is Status.REGISTERED:
             tally.broken(asked.ended_us, node.name, "the node still shows that it is registered")
@@ -121,6 +139,8 @@ def _judge_recovery(history: History, tally: Tally, node: NodeView, back_us: int
         return
     if not node.awake_throughout(back_us, due_us):
         return
+    if history.disturbed(node, back_us, due_us + history.scenario.network.timeout_us):
+        return
     following = next((each for each in asked if each.it.sent_us >= served_from_us), None)
     if following is None or following.it.sent_us > due_us:
         if node.status_before(due_us) is not Status.INTERRUPTED:
@@ -137,7 +157,7 @@ def _judge_recovery(history: History, tally: Tally, node: NodeView, back_us: int
     )
     if not clean or poll.outcome in (Outcome.OPEN, Outcome.ABANDONED):
         return
-    expires_us = history.scenario.licence.expires_us
+    expires_us = history.licence(poll.arrived_us).expires_us
     if expires_us is not None and history.once(Ledger).date_at(poll.arrived_us) > expires_us - PERIOD_US:
         return
     if poll.outcome == Outcome.POSITIVE and node.status(poll.ended_us) is Status.REGISTERED:
@@ -172,7 +192,9 @@ def running_it_again_is_not_enough(history: History, tally: Tally) -> None:
             back = [
                 change.at_us
                 for change in node.transitions
-                if change.at_us >= back_us and change.after == Status.REGISTERED
+                if change.at_us >= back_us
+                and change.after == Status.REGISTERED
+                and change.reason != TransitionReason.COPIED
             ]
             if back and (register_us is None or back[0] < register_us):
                 tally.broken(back[0], node.name, "registered again after more than 24 h, without a register")

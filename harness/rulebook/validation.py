@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.rulebook.history import History
-from harness.trace import NEVER, Exchange
+from harness.trace import NEVER, Exchange, Spoilt
 from reference_server.protocol import SIMULATED_KEY, Code, Grant, Kind, Release, is_signed
 
 __all__ = ["validation"]
@@ -12,6 +12,8 @@ __all__ = ["validation"]
 def validation(history: History, exchange: Exchange) -> Code | None:
     """Return why a node had to find the grant or release that reached it bad, ``None`` if it had to accept it."""
     trace, setup = history.trace, history.scenario.nodes[exchange.node]
+    if exchange.spoilt in (Spoilt.FOREIGN, Spoilt.FORGED):
+        return Code.INCORRECT_LICENSE_FORMAT
     if exchange.kind == Kind.UNBIND:
         release = Release(
             number=exchange.number,

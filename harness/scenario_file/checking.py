@@ -24,6 +24,7 @@ from harness.scenario_file.tables import (
     LicenceTable,
     NetworkTable,
     NodesTable,
+    ServerTable,
     Table,
     UnknownEvent,
 )
@@ -55,15 +56,11 @@ def checked_events(data: dict[str, Any], frame: Frame) -> list[EventTable] | Non
 
 
 def _not_together(data: dict[str, Any]) -> Iterator[Complaint]:
-    lists: dict[str, type[Table]] = {"nodes": NodesTable, "events": UnknownEvent, "expect": ExpectTable}
-    for name, table in lists.items():
+    for name in ("nodes", "events", "expect"):
         found = data.get(name)
         for index, keys in enumerate(found if isinstance(found, list) else ()):
-            if not isinstance(keys, dict):
-                continue
-            verb = keys.get("do") if name == "events" else None
-            one = EVENTS.get(verb, table) if isinstance(verb, str) else table
-            for mistake in one.not_together(keys):
+            table = EVENTS.get(str(keys.get("do"))) if name == "events" and isinstance(keys, dict) else _TABLES[name]
+            for mistake in table.not_together(keys) if isinstance(keys, dict) and table is not None else ():
                 loc: Loc = (name, index) if mistake.key is None else (name, index, mistake.key)
                 yield Complaint(loc, mistake)
 
@@ -71,6 +68,7 @@ def _not_together(data: dict[str, Any]) -> Iterator[Complaint]:
 _EVENTS: TypeAdapter[Events] = TypeAdapter(Events)
 _TABLES: dict[str | int, type[Table]] = {
     "licence": LicenceTable,
+    "server": ServerTable,
     "network": NetworkTable,
     "nodes": NodesTable,
     "events": UnknownEvent,

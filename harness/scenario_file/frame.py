@@ -25,13 +25,17 @@ Read = TypeVar("Read")
 class Frame:
     """What other keys depend on; ``None`` for what a mistake leaves unknown.
 
-    ``fleets`` has the names and the first address of each ``[[nodes]]``, ``names`` those of all nodes.
+    ``fleets`` has the names and the first address of each ``[[nodes]]``, ``names`` those of all nodes, ``clones`` the
+    original of each copy. ``autostart`` and ``nohup`` are those of the server.
     """
 
     start_us: int | None
     duration_us: int | None
     fleets: tuple[tuple[tuple[str, ...] | None, int | None], ...]
     names: tuple[str, ...] | None
+    clones: dict[str, str]
+    autostart: bool
+    nohup: bool
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Frame:
@@ -44,11 +48,16 @@ class Frame:
             names = None if names is None or own is None else names + own
         if names is not None and len(set(names)) < len(names):
             names = None  # Which of them is meant is unknown.
+        server = data.get("server")
+        machine = server if isinstance(server, dict) else {}
         return cls(
             start_us=_if_right(values.start, data.get("start")),
             duration_us=_if_right(values.lasting, data.get("duration")),
             fleets=fleets,
             names=names,
+            clones=_clones(tables),
+            autostart=machine.get("autostart", False) is True,
+            nohup=machine.get("nohup", True) is not False,
         )
 
     def shared(self) -> Iterator[Complaint]:
@@ -71,6 +80,12 @@ class Frame:
                 expected = f"an address of its own ({address_owners[clash]} has it)"
                 yield Complaint((*loc, "address"), Mistake(found, expected))
             address_owners = addresses | address_owners
+
+
+def _clones(tables: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the original of each node that is a copy."""
+    pairs = ((table.get("name"), table.get("clone_of")) for table in tables)
+    return {name: original for name, original in pairs if isinstance(name, str) and isinstance(original, str)}
 
 
 def _if_right(check: Callable[[Any], Read], value: Any) -> Read | None:

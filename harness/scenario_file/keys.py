@@ -20,6 +20,7 @@ from reference_server.readings import READINGS
 __all__ = [
     "Address",
     "Count",
+    "DriftPercent",
     "Duration",
     "FailureShown",
     "HostName",
@@ -43,6 +44,8 @@ __all__ = [
     "Step",
     "Text",
     "Timeout",
+    "Use",
+    "WallInstant",
     "Zone",
     "ZoneName",
     "frame_of",
@@ -90,6 +93,9 @@ _PATTERN_SCHEMA = {"type": "string", "minLength": 1, "examples": ["fdl-1", "fdl-
 Text = Annotated[str, PlainValidator(values.text), WithJsonSchema({"type": "string", "minLength": 1})]
 NodeName = Annotated[str, PlainValidator(values.node_name), WithJsonSchema({"type": "string", "minLength": 1})]
 HostName = Annotated[str, PlainValidator(values.host_name), WithJsonSchema({"type": "string", "minLength": 1})]
+Use = Annotated[
+    str, PlainValidator(values.use), WithJsonSchema({"type": "string", "examples": ["package.module:factory"]})
+]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Rule = Annotated[
     str,
@@ -135,6 +141,16 @@ Nodes = Annotated[tuple[str, ...], PlainValidator(_matching_nodes), WithJsonSche
 Hosts = Annotated[tuple[str, ...], PlainValidator(_matching_hosts), WithJsonSchema(_PATTERN_SCHEMA)]
 Ppm = Annotated[Fraction, PlainValidator(values.drift), WithJsonSchema({"type": "number", "examples": [-1, 50]})]
 Percent = Annotated[
+    Fraction,
+    PlainValidator(values.percent),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 100}),
+]
+WallInstant = Annotated[
+    int,
+    PlainValidator(values.start),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2027-03-01T00:00:00Z"]}),
+]
+DriftPercent = Annotated[
     Fraction, PlainValidator(values.drift_percent), WithJsonSchema({"type": "number", "examples": [-5, 0.01]})
 ]
 SlewRate = Annotated[

@@ -9,11 +9,22 @@ from typing import Any
 
 from harness.faults import timeline_problems
 from harness.problems import Complaint, Loc, Mistake, Problem, ScenarioError
-from harness.scenario import Between, Event, Expect, LicenceSpec, NetworkSpec, Scenario, Verb
+from harness.scenario import (
+    Between,
+    Certificate,
+    Event,
+    Expect,
+    LicenceSpec,
+    NetworkSpec,
+    NodeUse,
+    Scenario,
+    ServerSpec,
+    Verb,
+)
 from harness.scenario_file.checking import checked, checked_events
 from harness.scenario_file.document import Document, Given
 from harness.scenario_file.frame import Frame
-from harness.scenario_file.tables import EventTable, ExpectTable, FileTable, LicenceTable
+from harness.scenario_file.tables import EventTable, ExpectTable, FileTable, LicenceTable, ServerTable
 from reference_server.licence import expiry_us
 
 __all__ = ["from_mapping", "load", "loads"]
@@ -69,7 +80,7 @@ def _read(document: Document | Given) -> Scenario:
     tables = checked(document.data, frame)
     complaints = tables if isinstance(tables, list) else []
     event_tables = checked_events(document.data, frame) if isinstance(tables, list) else tables.events
-    events = () if event_tables is None else _events(event_tables, document)
+    events = () if event_tables is None else _events(event_tables, document, frame)
     complaints = complaints + list(_timeline_complaints(events))
     if isinstance(tables, list) or complaints:
         raise ScenarioError(map(document.problem, complaints))
@@ -96,12 +107,21 @@ def _scenario(tables: FileTable, events: tuple[Event, ...], document: Document |
         reading=tables.reading,
         licence=_licence(tables.licence),
         network=NetworkSpec(latency_us=tables.network.latency, timeout_us=tables.network.timeout),
+        server=_server(tables.server, document),
         nodes=tuple(node for table in tables.nodes for node in table.nodes()),
+        node_uses=tuple(_node_uses(tables, document)),
         events=events,
         expects=tuple(
             _expect(table, index, document.place(("expect", index))[0]) for index, table in enumerate(tables.expect)
         ),
     )
+
+
+def _node_uses(tables: FileTable, document: Document | Given) -> Iterator[NodeUse]:
+    for index, table in enumerate(tables.nodes):
+        if table.use is not None:
+            names = tuple(node.name for node in table.nodes())
+            yield NodeUse(index=index, nodes=names, use=table.use, place=document.place(("nodes", index, "use")))
 
 
 def _licence(table: LicenceTable) -> LicenceSpec:
@@ -117,24 +137,65 @@ def _licence(table: LicenceTable) -> LicenceSpec:
     )
 
 
-def _events(tables: Sequence[EventTable], document: Document | Given) -> tuple[Event, ...]:
-    return tuple(
-        event
-        for index, table in enumerate(tables)
-        for event in _event(table, index, document.place(("events", index))[0])
+def _server(table: ServerTable, document: Document | Given) -> ServerSpec:
+    return ServerSpec(
+        address=table.address,
+        port=table.port,
+        name=table.name,
+        ttl_us=table.ttl,
+        autostart=table.autostart,
+        nohup=table.nohup,
+        use=table.use,
+        place=(0, 0) if table.use is None else document.place(("server", "use")),
     )
 
 
-def _event(table: EventTable, index: int, line: int) -> Iterator[Event]:
+def _events(tables: Sequence[EventTable], document: Document | Given, frame: Frame) -> tuple[Event, ...]:
+    return tuple(
+        event
+        for index, table in enumerate(tables)
+        for event in _event(table, index, document.place(("events", index))[0], frame)
+    )
+
+
+def _changes(keys: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of the licence that a new file changes."""
+    for key in ("capacity", "applications", "domains", "ports"):
+        if keys[key] is not None:
+            yield key, tuple(keys[key]) if isinstance(keys[key], list) else keys[key]
+    if keys["addresses"] is not None:
+        yield "ranges", tuple(pair for item in keys["addresses"] for pair in item)
+    if keys["expires"] is not None:
+        yield "expires_us", expiry_us(keys["expires"], keys["zone"] or UTC)
+
+
+#: What an event's key is called in a `harness.scenario.Event`, if not the same.
+_FIELDS = {"do": "verb", "node": "nodes", "by": "by_us", "jitter": "jitter_us", "to": "to_us"}
+
+
+def _event(table: EventTable, index: int, line: int, frame: Frame) -> Iterator[Event]:
     """Yield the event of one table: one for each host if it is about clocks."""
     keys = dict(table)  # Each verb has keys of its own; those that it has not keep the defaults of `Event`.
     at_us, lasts_us = keys.pop("at"), keys.pop("lasts", None)
-    renamed = {"do": "verb", "node": "nodes", "by": "by_us"}
-    fields = {renamed.get(key, key): value for key, value in keys.items() if key != "host"}
-    fields["verb"] = Verb(keys["do"])
-    percent = fields.pop("percent", None)
-    if percent is not None:
-        fields["ppm"] = percent
+    fields = {_FIELDS.get(key, key): value for key, value in keys.items() if key != "host"}
+    verb = fields["verb"] = Verb(keys["do"])
+    if verb is Verb.TLS_USE:
+        validity = {f"{end}_us": fields.pop(f"valid_{end}") for end in ("from", "until")}
+        fields["certificate"] = Certificate(ca=fields["ca"], name=fields.pop("name"), **validity)
+    elif verb is Verb.NODE_CLONE:
+        fields["of"] = frame.clones.get(keys["node"])
+        fields["nodes"] = (keys["node"],)
+    elif verb is Verb.NODE_POINT:
+        fields["by_name"] = keys["address"] is None
+    elif verb is Verb.LICENCE_CHANGE:
+        fields = {"verb": verb, "changes": tuple(_changes(keys))}
+    elif verb is Verb.SERVER_LOGOUT:
+        fields["idle"] = frame.nohup
+    elif verb is Verb.SERVER_REBOOT and not frame.autostart:
+        lasts_us = None  # The machine comes back, and nobody starts the program (Q35).
+    elif verb is Verb.CLOCK_DRIFT:
+        percent_as_ppm = fields.pop("percent")
+        fields["ppm"] = fields["ppm"] if percent_as_ppm is None else percent_as_ppm
     for host in keys.get("host", (None,)):
         until_us = None if lasts_us is None else at_us + lasts_us
         yield Event(index=index, line=line, at_us=at_us, until_us=until_us, host=host, **fields)

@@ -10,18 +10,19 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model, field_validator, model_validator
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from fake_fdl_nodes.fleet import NodeSetup, fleet
 from harness.durations import format_duration
-from harness.problems import Mistake
+from harness.problems import Mistake, one_of, shown
 from harness.scenario import Direction
 from harness.scenario_file import values
 from harness.scenario_file.keys import (
     Address,
     Count,
+    DriftPercent,
     Duration,
     FailureShown,
     HostName,
@@ -45,6 +46,8 @@ from harness.scenario_file.keys import (
     Step,
     Text,
     Timeout,
+    Use,
+    WallInstant,
     Zone,
     ZoneName,
     frame_of,
@@ -59,6 +62,7 @@ __all__ = [
     "LicenceTable",
     "NetworkTable",
     "NodesTable",
+    "ServerTable",
     "Table",
     "UnknownEvent",
     "schema",
@@ -118,6 +122,27 @@ class NetworkTable(Table):
     )
 
 
+class ServerTable(Table):
+    """The server's machine: where it listens, and what happens to its program without an administrator."""
+
+    model_config = ConfigDict(title="server")
+
+    address: Address = Field(0xAC103F83, description="Its address.", json_schema_extra={"default": "172.16.63.131"})
+    port: Port = Field(8081, description="Its port.")
+    name: HostName = Field("fdl.example.com", description="Its name in the DNS.")
+    ttl: Duration = Field(
+        300_000_000,
+        description="How long a node keeps what the DNS answered.",
+        json_schema_extra={"default": "5m"},
+    )
+    autostart: bool = Field(False, description="Whether the program starts with the machine.")
+    nohup: bool = Field(True, description="Whether the program outlives the session in which it was started.")
+    use: Use | None = Field(
+        None,
+        description="What makes the server under test, as package.module:factory. Left out: the reference server.",
+    )
+
+
 class NodesTable(Table):
     """One node, or with a count a fleet of them."""
 
@@ -145,11 +170,22 @@ class NodesTable(Table):
         "UTC",
         description="The time zone in which the node shows the dates of its failures: an IANA name or an offset.",
     )
+    by_name: bool = Field(False, description="Whether the Server Address of the node is the server's name in the DNS.")
+    clone_of: NodeName | None = Field(
+        None, description="The node from whose machine this one is copied, at a node.clone; until then it is off."
+    )
+    use: Use | None = Field(
+        None, description="What makes the nodes under test, as package.module:factory. Left out: the reference node."
+    )
 
     @classmethod
     def not_together(cls, keys: Mapping[str, object]) -> Iterator[Mistake]:
         if "spread" in keys and "spread_over" in keys:
             yield Mistake("spread and spread_over", "only one of them", key="spread_over")
+        if "clone_of" in keys and "count" in keys:
+            yield Mistake("clone_of and count", "only one of them: a machine is copied one at a time", key="clone_of")
+        if "clone_of" in keys and "register" in keys:
+            yield Mistake("clone_of and register", "only one of them: node.clone gives it its state", key="register")
 
     @model_validator(mode="after")
     def _fits(self, info: ValidationInfo) -> NodesTable:
@@ -163,6 +199,11 @@ class NodesTable(Table):
                 key = "spread" if self.spread else "spread_over"
                 found = f"{node.name} registered at {format_duration(node.register_us)}, after the end"
                 raise Mistake(found, f"registrations within {format_duration(end_us)}", key=key)
+        names = frame_of(info).names
+        if self.clone_of is not None and names is not None:
+            originals = [name for name in names if name not in frame_of(info).clones]
+            if self.clone_of not in originals:
+                raise Mistake(shown(self.clone_of), one_of(originals, self.clone_of), key="clone_of")
         return self
 
     def nodes(self) -> tuple[NodeSetup, ...]:
@@ -172,13 +213,15 @@ class NodesTable(Table):
             address=self.address,
             application=self.application,
             count=self.count,
-            register_us=self.register_,
+            register_us=None if self.clone_of else self.register_,
             spread_us=self.spread or 0,
             spread_over_us=self.spread_over,
             cluster=self.cluster,
             domain=self.domain,
             port=self.port,
             version=self.version,
+            by_name=self.by_name,
+            clone_of=self.clone_of,
             zone=self.zone,
         )
 
@@ -197,28 +240,138 @@ _DO = Field(description="What happens.")
 
 
 class ServerFault(EventTable):
-    """The server stops (ended in order), crashes or is suspended, and its clocks may stand still."""
+    """The server stops (ended in order), crashes, is rebooted, loses its session, is suspended, or hangs."""
 
     model_config = ConfigDict(title="server fault")
 
-    do: Literal["server.stop", "server.crash", "server.suspend"] = _DO
+    do: Literal["server.stop", "server.crash", "server.reboot", "server.logout", "server.suspend", "server.hang"] = _DO
     lasts: Lasting | None = _LASTS
 
 
+class ServerCrashAt(EventTable):
+    """The server crashes at its next request, at the worst moments of it."""
+
+    model_config = ConfigDict(title="server crash at a moment")
+
+    do: Literal["server.crash_at"] = _DO
+    moment: Literal["received", "stored", "answered"] = Field(
+        "stored", description="Before anything of it is stored, after that but before the answer, or just after that."
+    )
+
+
+class ServerSlow(EventTable):
+    """The server's answers leave it later."""
+
+    model_config = ConfigDict(title="server slow")
+
+    do: Literal["server.slow"] = _DO
+    by: Lasting = Field(description="How much later.")
+    lasts: Lasting | None = _LASTS
+
+
+class ServerMove(EventTable):
+    """The server's machine gets another address."""
+
+    model_config = ConfigDict(title="server move")
+
+    do: Literal["server.move"] = _DO
+    address: Address = Field(description="The new address.")
+
+
+def _earlier(to: int, info: ValidationInfo) -> int:
+    at = info.data.get("at")
+    if at is not None and to > at:
+        raise Mistake(f"{format_duration(to)}, after the event itself", "an instant up to that of the event")
+    return to
+
+
+class ServerClone(EventTable):
+    """The server's machine, with everything on it, is copied to another, whose program starts."""
+
+    model_config = ConfigDict(title="server clone")
+
+    do: Literal["server.clone"] = _DO
+    address: Address = Field(description="The address of the copy, to which nodes can be pointed.")
+    lasts: Lasting | None = Field(None, description="How long the copy runs. Left out: to the end.")
+
+
+class Rollback(EventTable):
+    """A snapshot of the server's disk is put back. The program must be stopped."""
+
+    model_config = ConfigDict(title="server rollback")
+
+    do: Literal["server.rollback"] = _DO
+    to: Instant = Field(description="The instant whose state comes back, as it was before anything happened at it.")
+
+    @field_validator("to")
+    @classmethod
+    def _earlier(cls, to: int, info: ValidationInfo) -> int:
+        return _earlier(to, info)
+
+
+class NodeRollback(EventTable):
+    """A snapshot of nodes' disks is put back. Their programs must be stopped."""
+
+    model_config = ConfigDict(title="node rollback")
+
+    do: Literal["node.rollback"] = _DO
+    node: Nodes = _NODE
+    to: Instant = Field(description="The instant whose state comes back, as it was before anything happened at it.")
+
+    @field_validator("to")
+    @classmethod
+    def _earlier(cls, to: int, info: ValidationInfo) -> int:
+        return _earlier(to, info)
+
+
+class NodeClone(EventTable):
+    """The machine of one node is copied to that of another, whose program then starts."""
+
+    model_config = ConfigDict(title="node clone")
+
+    do: Literal["node.clone"] = _DO
+    node: NodeName = Field(description="The node that is the copy; its table has clone_of.")
+
+    @field_validator("node")
+    @classmethod
+    def _is_a_copy(cls, node: str, info: ValidationInfo) -> str:
+        frame = frame_of(info)
+        if node not in frame.clones:
+            raise Mistake(shown(node), one_of(frame.clones, node) if frame.clones else "a node that has clone_of")
+        return node
+
+
+class MachineFault(EventTable):
+    """The server's disk is full, or the hardware of its machine is another one."""
+
+    model_config = ConfigDict(title="machine fault")
+
+    do: Literal["disk.fill", "identity.drift"] = _DO
+    lasts: Lasting | None = _LASTS
+
+
+class MachineRepair(EventTable):
+    """There is room on the disk again, or the licensed hardware is back."""
+
+    model_config = ConfigDict(title="machine repair")
+
+    do: Literal["disk.clear", "identity.restore"] = _DO
+
+
 class ServerAction(EventTable):
-    """The server starts, is resumed, or is destroyed with -destroy."""
+    """The server starts, is resumed, is destroyed with -destroy, or is started a second time beside itself."""
 
     model_config = ConfigDict(title="server action")
 
-    do: Literal["server.start", "server.resume", "server.destroy"] = _DO
+    do: Literal["server.start", "server.resume", "server.destroy", "server.second"] = _DO
 
 
 class NodeFault(EventTable):
-    """Nodes stop, crash or are suspended."""
+    """Nodes stop, crash, are rebooted or are suspended."""
 
     model_config = ConfigDict(title="node fault")
 
-    do: Literal["node.stop", "node.crash", "node.suspend"] = _DO
+    do: Literal["node.stop", "node.crash", "node.reboot", "node.suspend"] = _DO
     node: Nodes = _NODE
     only: Status | None = _ONLY
     lasts: Lasting | None = _LASTS
@@ -253,25 +406,232 @@ class NodeMove(EventTable):
         return address
 
 
-class NetworkCut(EventTable):
+_PATHS = Field("*", validate_default=True, description="The nodes whose paths these are. Left out: all.")
+_DIRECTION: Direction = Field("both", description="Which packets it concerns.")
+_PERCENT = Field(description="How many of a hundred packets it concerns, by chance.")
+
+
+class PathFault(EventTable):
+    """A fault of the paths between nodes and the server."""
+
+    node: Nodes = _PATHS
+    direction: Direction = _DIRECTION
+    lasts: Lasting | None = _LASTS
+
+
+class NetworkCut(PathFault):
     """Packets between nodes and the server are lost."""
 
     model_config = ConfigDict(title="network cut")
 
     do: Literal["network.cut"] = _DO
-    node: Nodes = Field("*", validate_default=True, description="The nodes that are cut off. Left out: all.")
-    direction: Direction = Field("both", description="Which packets are lost.")
-    lasts: Lasting | None = _LASTS
+
+
+class NetworkDelay(PathFault):
+    """Packets take longer than the latency, by a constant and a random amount."""
+
+    model_config = ConfigDict(title="network delay")
+
+    do: Literal["network.delay"] = _DO
+    by: Duration = Field(0, description="How much longer.", json_schema_extra={"default": "0s"})
+    jitter: Duration = Field(0, description="The measure of the random amount.", json_schema_extra={"default": "0s"})
+    distribution: Literal["constant", "uniform", "normal", "exponential", "pareto"] = Field(
+        "constant", description="How the random amount is distributed."
+    )
+
+    @classmethod
+    def not_together(cls, keys: Mapping[str, object]) -> Iterator[Mistake]:
+        random = keys.get("distribution", "constant") != "constant"
+        if "by" not in keys and "jitter" not in keys:
+            yield Mistake("neither by nor jitter", "at least one of them")
+        elif "jitter" in keys and not random:
+            yield Mistake("jitter without a distribution", "a distribution other than constant", key="jitter")
+        elif random and "jitter" not in keys:
+            yield Mistake("a distribution without jitter", "jitter, the measure of it", key="distribution")
+
+
+class NetworkLoss(PathFault):
+    """Some packets are lost."""
+
+    model_config = ConfigDict(title="network loss")
+
+    do: Literal["network.loss", "network.corrupt"] = _DO
+    percent: Percent = _PERCENT
+
+
+class NetworkLate(PathFault):
+    """Some packets are held back or come twice."""
+
+    model_config = ConfigDict(title="network reordering")
+
+    do: Literal["network.reorder", "network.duplicate"] = _DO
+    percent: Percent = _PERCENT
+    by: Duration = Field(description="How much later they, or their copies, come.")
+
+
+class Firewall(PathFault):
+    """A firewall drops packets without a word, or rejects connections."""
+
+    model_config = ConfigDict(title="firewall")
+
+    do: Literal["firewall.drop", "firewall.reject"] = _DO
+    port: Port | None = Field(None, description="The server's port that it is about. Left out: any.")
 
 
 class NetworkHeal(EventTable):
-    """Every cut of these nodes and this direction ends."""
+    """Every fault of these paths and this direction ends, or every rule of a firewall."""
 
     model_config = ConfigDict(title="network heal")
 
-    do: Literal["network.heal"] = _DO
-    node: Nodes = Field("*", validate_default=True, description="The nodes that are connected. Left out: all.")
-    direction: Direction = Field("both", description="Which packets pass again.")
+    do: Literal["network.heal", "firewall.lift"] = _DO
+    node: Nodes = _PATHS
+    direction: Direction = _DIRECTION
+
+
+class Nat(EventTable):
+    """Source addresses are rewritten on the way to the server."""
+
+    model_config = ConfigDict(title="nat")
+
+    do: Literal["nat.add"] = _DO
+    node: Nodes = _PATHS
+    kind: Literal["masquerade", "one-to-one", "carrier", "proxy"] = Field(
+        "masquerade",
+        description="All behind one address, each behind its own, each request behind one of a pool, or a proxy.",
+    )
+    address: Address = Field(description="The address that the server sees: the first one, if there are several.")
+    last_address: Address | None = Field(None, description="The last address of the pool of a carrier.")
+    lasts: Lasting | None = _LASTS
+
+    @model_validator(mode="after")
+    def _fits(self) -> Nat:
+        if self.last_address is not None and self.last_address < self.address:
+            raise Mistake("an address before the first one", "the last address of the pool", key="last_address")
+        if self.kind == "one-to-one" and self.address + len(self.node) - 1 > values.HIGHEST_ADDRESS:
+            found = f"{len(self.node)} addresses from there on"
+            raise Mistake(found, "addresses up to 255.255.255.255", key="address")
+        return self
+
+    @classmethod
+    def not_together(cls, keys: Mapping[str, object]) -> Iterator[Mistake]:
+        if "last_address" in keys and keys.get("kind") != "carrier":
+            yield Mistake("last_address without a pool", 'last_address only with kind = "carrier"', key="last_address")
+
+
+class NatRemove(EventTable):
+    """Source addresses are rewritten no more."""
+
+    model_config = ConfigDict(title="nat remove")
+
+    do: Literal["nat.remove"] = _DO
+    node: Nodes = _PATHS
+
+
+class NodeUplink(EventTable):
+    """Nodes send from another of their addresses, and go on reporting the one that they have always had."""
+
+    model_config = ConfigDict(title="node uplink")
+
+    do: Literal["node.uplink"] = _DO
+    node: Nodes = _NODE
+    address: Address = Field(description="The address from which their packets come.")
+    lasts: Lasting | None = _LASTS
+
+
+class Forward(EventTable):
+    """A box in front of the server forwards connections to it."""
+
+    model_config = ConfigDict(title="forward")
+
+    do: Literal["forward.add"] = _DO
+    address: Address = Field(description="The address of the box.")
+    hairpin: bool = Field(False, description="Whether it puts its own address in place of the sender's.")
+    lasts: Lasting | None = _LASTS
+
+
+class ForwardRemove(EventTable):
+    """Nothing forwards connections to the server any more."""
+
+    model_config = ConfigDict(title="forward remove")
+
+    do: Literal["forward.remove"] = _DO
+
+
+class NodePoint(EventTable):
+    """An administrator changes the Server Address of nodes."""
+
+    model_config = ConfigDict(title="node point")
+
+    do: Literal["node.point"] = _DO
+    node: Nodes = _NODE
+    address: Address | None = Field(None, description="An address. Left out: the server's name in the DNS.")
+
+
+class DnsChange(EventTable):
+    """The DNS answers with another address for the server's name."""
+
+    model_config = ConfigDict(title="dns change")
+
+    do: Literal["dns.change"] = _DO
+    address: Address = Field(description="The address, right or wrong.")
+    lasts: Lasting | None = _LASTS
+
+
+class DnsStop(EventTable):
+    """The DNS does not answer."""
+
+    model_config = ConfigDict(title="dns stop")
+
+    do: Literal["dns.stop"] = _DO
+    lasts: Lasting | None = _LASTS
+
+
+class DnsStart(EventTable):
+    """The DNS answers again."""
+
+    model_config = ConfigDict(title="dns start")
+
+    do: Literal["dns.start"] = _DO
+
+
+class TlsUse(EventTable):
+    """The server presents another certificate."""
+
+    model_config = ConfigDict(title="tls use")
+
+    do: Literal["tls.use"] = _DO
+    ca: Text = Field("site", description='The authority that issued it. All nodes trust "site" at first.')
+    name: Text | None = Field(None, description="The address or name that it is for. Left out: whichever is asked.")
+    valid_from: WallInstant | None = Field(None, description="The first instant at which it is valid.")
+    valid_until: WallInstant | None = Field(None, description="The last instant at which it is valid.")
+    lasts: Lasting | None = _LASTS
+
+    @model_validator(mode="after")
+    def _in_order(self) -> TlsUse:
+        if self.valid_from is not None and self.valid_until is not None and self.valid_from > self.valid_until:
+            raise Mistake("an end before the beginning", "an instant after valid_from", key="valid_until")
+        return self
+
+
+class TlsTrust(EventTable):
+    """Nodes are given the certificate of another authority, which they trust from then on instead."""
+
+    model_config = ConfigDict(title="tls trust")
+
+    do: Literal["tls.trust"] = _DO
+    node: Nodes = _PATHS
+    ca: Text = Field(description="The authority.")
+
+
+class AnswerSpoil(EventTable):
+    """Answers reach nodes spoilt: no answer at all, an old one, that of another node, or one with a false signature."""
+
+    model_config = ConfigDict(title="answer spoil")
+
+    do: Literal["answer.spoil"] = _DO
+    node: Nodes = _PATHS
+    how: Literal["garbage", "replay", "foreign", "forged"] = Field(description="What comes in place of the answer.")
+    lasts: Lasting | None = _LASTS
 
 
 class ClockStep(EventTable):
@@ -295,7 +655,7 @@ class ClockDrift(EventTable):
     do: Literal["clock.drift"] = _DO
     host: Hosts = _HOST
     ppm: Ppm | None = Field(None, description="By how many millionths too fast; negative, too slow.")
-    percent: Percent | None = Field(None, description="The same in hundredths.")
+    percent: DriftPercent | None = Field(None, description="The same in hundredths.")
     lasts: Lasting | None = _LASTS
 
     @classmethod
@@ -340,6 +700,32 @@ class ClockThaw(EventTable):
     host: Hosts = _HOST
 
 
+class LicenceChange(EventTable):
+    """A new authorization file of the same licence. What is left out is as in the table of the licence."""
+
+    model_config = ConfigDict(title="licence change")
+
+    do: Literal["licence.change"] = _DO
+    capacity: Annotated[int, Field(ge=1, le=values.MOST_NODES)] | None = Field(None, description="The new capacity.")
+    addresses: Annotated[list[Ranges], Field(min_length=1)] | None = Field(None, description="The new addresses.")
+    applications: list[Text] | None = Field(None, description="The new application names.")
+    domains: list[HostName] | None = Field(None, description="The new access domains.")
+    ports: list[Port] | None = Field(None, description="The new access ports.")
+    expires: LastDay | None = Field(None, description="The new last licensed day.")
+    zone: Zone | None = Field(
+        None,
+        description="The time zone in which that day ends. Left out: UTC.",
+        json_schema_extra={"default": "UTC"},
+    )
+
+    @classmethod
+    def not_together(cls, keys: Mapping[str, object]) -> Iterator[Mistake]:
+        if not set(keys) - {"at", "do", "zone"}:
+            yield Mistake("nothing that changes", "a key of the licence, such as capacity or expires")
+        elif "zone" in keys and "expires" not in keys:
+            yield Mistake("zone without expires", "the day that ends in that zone", key="zone")
+
+
 class LicenceSuspend(EventTable):
     """The issuer suspends the licence."""
 
@@ -359,17 +745,43 @@ class LicenceResume(EventTable):
 
 AnyEvent = (
     ServerFault
+    | ServerCrashAt
+    | ServerSlow
+    | ServerMove
+    | ServerClone
     | ServerAction
+    | Rollback
+    | MachineFault
+    | MachineRepair
     | NodeFault
     | NodeAction
     | NodeMove
+    | NodeUplink
+    | NodePoint
+    | NodeRollback
+    | NodeClone
     | NetworkCut
+    | NetworkDelay
+    | NetworkLoss
+    | NetworkLate
     | NetworkHeal
+    | Firewall
+    | Nat
+    | NatRemove
+    | Forward
+    | ForwardRemove
+    | DnsChange
+    | DnsStop
+    | DnsStart
+    | TlsUse
+    | TlsTrust
+    | AnswerSpoil
     | ClockStep
     | ClockDrift
     | ClockSlew
     | ClockFreeze
     | ClockThaw
+    | LicenceChange
     | LicenceSuspend
     | LicenceResume
 )
@@ -384,19 +796,19 @@ EVENTS: dict[str, type[EventTable]] = {
 }
 
 
-class UnknownEvent(EventTable):
-    """An event whose verb is wrong: its other keys are checked as far as that goes without it."""
+def _keys_of_all() -> dict[str, Any]:
+    """Return the keys that events take, each with what it may hold if all verbs agree on that."""
+    kinds: dict[str, list[Any]] = {}
+    for table in EVENTS.values():
+        for key, field in table.model_fields.items():
+            if key not in ("at", "do"):
+                # The description is no part of what a value may be, and makes every kind annotated.
+                kinds.setdefault(key, []).append(Annotated[field.annotation, "", *field.metadata])
+    return {key: (kind[0] if all(each == kind[0] for each in kind) else Any, None) for key, kind in kinds.items()}
 
-    do: Any = None
-    node: Nodes | None = None
-    only: Status | None = None
-    address: Address | None = None
-    direction: Direction | None = None
-    host: Hosts | None = None
-    by: Step | None = None
-    ppm: Ppm | None = None
-    percent: Percent | None = None
-    lasts: Lasting | None = None
+
+#: An event whose verb is wrong: its other keys are checked as far as that goes without it.
+UnknownEvent: type[EventTable] = create_model("UnknownEvent", __base__=EventTable, do=(Any, None), **_keys_of_all())
 
 
 class ExpectTable(Table):
@@ -468,6 +880,7 @@ class FileTable(Table):
     duration: Lasting = Field(description="How long it runs.")
     reading: ReadingName | None = Field(None, description="The reading to run under. Left out: the caller's.")
     licence: LicenceTable = Field(description="What was licensed.")
+    server: ServerTable = Field(default_factory=ServerTable, description="The server's machine.")
     network: NetworkTable = Field(
         default_factory=NetworkTable, description="The network between the nodes and the server."
     )

@@ -40,6 +40,7 @@ __all__ = [
     "lasting",
     "node_name",
     "nodes_matching",
+    "percent",
     "reading",
     "registration",
     "rule",
@@ -48,6 +49,7 @@ __all__ = [
     "step",
     "text",
     "timeout",
+    "use",
     "zone",
     "zone_name",
 ]
@@ -90,6 +92,15 @@ def node_name(value: object) -> str:
     name = text(value)
     if name == SERVER or "*" in name or "?" in name:
         raise Mistake(shown(name), f"a name without * and ?, other than {SERVER!r}")
+    return name
+
+
+def use(value: object) -> str:
+    """Return the name of what makes a system under test. Whether there is one shows when it is looked for."""
+    name = text(value)
+    parts = name.split(":")
+    if len(parts) != 2 or not all(each.isidentifier() for part in parts for each in part.split(".")):
+        raise Mistake(shown(name), 'what makes the system under test, such as "package.module:factory"')
     return name
 
 
@@ -270,6 +281,13 @@ def slew_rate(value: object) -> Fraction:
     if type(value) in (int, float) and 0 < value < _FASTEST_PPM:  # type: ignore[operator]
         return Fraction(str(value))
     raise Mistake(shown(value), f"a number above 0, below {_FASTEST_PPM} (at which a clock slewed back stands still)")
+
+
+def percent(value: object) -> Fraction:
+    """Return a chance in a hundred, exactly as written."""
+    if type(value) in (int, float) and 0 < value <= 100:  # type: ignore[operator]
+        return Fraction(str(value))
+    raise Mistake(shown(value), "a number above 0, at most 100")
 
 
 # Addresses and names.

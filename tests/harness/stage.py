@@ -21,9 +21,9 @@ def event(at_us: int, verb: Verb, *nodes: str, lasts_us: int | None = None, **mo
     return Event(index=0, at_us=at_us, verb=verb, until_us=until_us, nodes=nodes, **more)
 
 
-def play(*events: Event, reading: str = "literal", every_poll: bool = True, **world: Any) -> Trace:
+def play(*events: Event, reading: str = "literal", every_poll: bool = True, seed: int = 0, **world: Any) -> Trace:
     """Run one world, made by `a_world`, every poll simulated unless it may cruise."""
-    return run(a_world(*events, **world), READINGS[reading], every_poll=every_poll)
+    return run(a_world(*events, **world), READINGS[reading], every_poll=every_poll, seed=seed)
 
 
 def broken(*events: Event, **world: Any) -> list[str]:

@@ -73,9 +73,9 @@ def test_a_heal_lifts_what_matches_its_node_and_direction() -> None:
             event(20, Verb.NETWORK_HEAL, "n-1", direction="requests"),
         )
     ).network
-    assert [network.loses(0, Way.UP, t) for t in (19, 20)] == [True, False]
-    assert network.loses(0, Way.DOWN, 20)
-    assert network.loses(1, Way.UP, 20)
+    assert [network.cut(0, Way.UP, t) for t in (19, 20)] == [True, False]
+    assert network.cut(0, Way.DOWN, 20)
+    assert network.cut(1, Way.UP, 20)
 
 
 def test_a_cut_ends_at_the_earlier_of_its_end_and_a_heal() -> None:
@@ -86,7 +86,7 @@ def test_a_cut_ends_at_the_earlier_of_its_end_and_a_heal() -> None:
             event(35, Verb.NETWORK_CUT, "n-1"),
         )
     ).network
-    assert [network.loses(0, Way.UP, t) for t in (29, 30, 35, 39, 40)] == [True, False, True, True, False]
+    assert [network.cut(0, Way.UP, t) for t in (29, 30, 35, 39, 40)] == [True, False, True, True, False]
 
 
 def test_a_heal_comes_before_a_cut_of_the_same_instant() -> None:
@@ -98,8 +98,8 @@ def test_a_heal_comes_before_a_cut_of_the_same_instant() -> None:
             event(10, Verb.NETWORK_CUT, "n-1"),
         )
     ).network
-    assert network.loses(0, Way.UP, 20)
-    assert network.loses(0, Way.UP, 900)
+    assert network.cut(0, Way.UP, 20)
+    assert network.cut(0, Way.UP, 900)
 
 
 def test_edges_concern_the_nodes_that_they_name_and_the_server_everybody() -> None:
@@ -176,8 +176,8 @@ def test_a_heal_of_one_direction_leaves_the_other_and_other_cuts_of_it_end_too()
             event(30, Verb.NETWORK_HEAL, "n-1"),
         )
     ).network
-    assert [network.loses(0, Way.DOWN, t) for t in (19, 20)] == [True, False]
-    assert [network.loses(0, Way.UP, t) for t in (29, 30)] == [True, False]
+    assert [network.cut(0, Way.DOWN, t) for t in (19, 20)] == [True, False]
+    assert [network.cut(0, Way.UP, t) for t in (29, 30)] == [True, False]
 
 
 def test_happenings_of_one_phase_go_by_file_order() -> None:

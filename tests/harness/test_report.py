@@ -241,6 +241,7 @@ def test_the_trace_opens_with_what_was_run() -> None:
         "file": "x.toml",
         "reading": "literal",
         "seed": 0,
+        "systems": [],
         "digest": made.digest,
     }
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reference_server.authority import Authority, Change, Reply
+from harness.wires import Memory
+from reference_server.authority import Authority, Change, Power, Reply
 from reference_server.checks import Arrival, first_failure
 from reference_server.licence import Licence
 from reference_server.protocol import (
@@ -305,6 +306,39 @@ class PromisesMore(Authority):
             return reply
         grant = replace(reply.answer, capacity=reply.answer.capacity + 1)
         return reply._replace(answer=replace(grant, signature=signature_of(grant, self.licence.key)))
+
+
+class NotTheMachine(Authority):
+    """Answers on a foreign machine as if on the licensed one."""
+
+    def _check_failure(self, request: Request, source: int) -> Code | None:
+        return first_failure(Arrival(request, source, self.date_us, self.licence, integrity_lost=False))
+
+
+class StartsAnywhere(Authority):
+    """Starts on a foreign machine."""
+
+    def start(self, now: Instant, *, downtime_us: int = 0) -> list[Change]:
+        lost, self.integrity_lost = self.integrity_lost, False
+        changes = super().start(now, downtime_us=downtime_us)
+        self.integrity_lost = lost
+        return changes
+
+
+class Undestroyed(Authority):
+    """Starts again after it was destroyed."""
+
+    def destroy(self) -> list[Change]:
+        changes = super().destroy()
+        self.power = Power.OFF
+        return changes
+
+
+class TwoPrograms(Memory):
+    """A machine on which a second program runs beside the first."""
+
+    def second(self, now: Instant) -> bool:
+        return True
 
 
 class AgesByTheWallClock(Authority):

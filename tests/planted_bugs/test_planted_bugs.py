@@ -15,6 +15,7 @@ import pytest
 from fake_fdl_nodes.node import Node
 from harness.rulebook import Ruling, judge
 from harness.scenario import Scenario
+from harness.wires import Memory, WireFactory
 from harness.world import run
 from reference_server.authority import Authority
 from reference_server.readings import LITERAL
@@ -28,6 +29,7 @@ class Planted(NamedTuple):
     world: Scenario
     server: Callable[..., Authority] = Authority
     node: Callable[..., Node] = Node
+    wire: WireFactory = Memory
 
 
 BUGS = [
@@ -42,7 +44,11 @@ BUGS = [
     Planted("R008", worlds.SUSPENDED, node=nodes.Stubborn),
     Planted("R008", worlds.CRASHED_NODE, node=nodes.OpenWhileStopped),
     Planted("R008", worlds.SUSPENDED_AND_STOPPED, node=nodes.Softens),
+    Planted("R010", worlds.DRIFTED, servers.NotTheMachine),
+    Planted("R010", worlds.DRIFTED, servers.StartsAnywhere),
+    Planted("R012", worlds.DRIFTED, servers.NotTheMachine),
     Planted("R011", worlds.MOVE_INSIDE, servers.BoundToAddress),
+    Planted("R014", worlds.SECOND, wire=servers.TwoPrograms),
     Planted("R013", worlds.MOVE_INTO_CUT, node=nodes.SelfMade),
     Planted("R017", worlds.QUIET, servers.OneTooFew),
     Planted("R018", worlds.FULL, servers.AnyoneFits),
@@ -90,6 +96,9 @@ BUGS = [
     Planted("R072", worlds.FULL, servers.AnyoneFits),
     Planted("R092", worlds.LONG_STOP_ALONE, node=nodes.SelfRegistering),
     Planted("R092", worlds.UNBIND_TWICE, node=nodes.Unmanageable),
+    Planted("R095", worlds.UNTRUSTED, node=nodes.SelfMade),
+    Planted("R100", worlds.CLOSED_PORT, node=nodes.SelfMade),
+    Planted("R125", worlds.DESTROYED, servers.Undestroyed),
     Planted("R099", worlds.QUIET, servers.PromisesMore),
     Planted("R105", worlds.CLUSTER, node=nodes.OneReasonForAll),
     Planted("R107", worlds.WRONG_PORT, node=nodes.NamesTheUnlisted),
@@ -119,7 +128,7 @@ def _name(value: Any) -> str:
 
 @pytest.mark.parametrize("bug", BUGS, ids=_name)
 def test_the_rule_notices_its_bug(bug: Planted) -> None:
-    trace = run(bug.world, LITERAL, server=bug.server, node=bug.node)
+    trace = run(bug.world, LITERAL, server=bug.server, node=bug.node, wire=bug.wire)
     judgement = judge(bug.world, LITERAL, trace)[bug.rule]
     assert judgement.ruling is Ruling.VIOLATED, judgement
     assert judgement.first is not None

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from fake_fdl_nodes.fleet import NodeSetup, fleet
-from harness.scenario import SERVER, Event, LicenceSpec, Scenario, Verb
+from harness.scenario import SERVER, Certificate, Event, LicenceSpec, Scenario, Verb
 
 HOUR = 3_600_000_000
 MINUTE = 60_000_000
@@ -136,3 +136,14 @@ SERVER_ASLEEP = scene(event(DAY + 30 * MINUTE, Verb.SERVER_SUSPEND, lasts_us=25 
 SET_BACK = scene(event(40 * HOUR, Verb.CLOCK_STEP, host=SERVER, by_us=-12 * HOUR), expires_us=START + 36 * HOUR)
 #: The server's wall clock stands still from 25:00 on, and over a stop from 25:30 to 51:30.
 FROZEN = scene(event(DAY + HOUR, Verb.CLOCK_FREEZE, host=SERVER), stop(26))
+
+#: From 25 h to 30 h the machine is another one, and in that time its program is started anew.
+DRIFTED = scene(
+    event(DAY + HOUR, Verb.IDENTITY_DRIFT, lasts_us=5 * HOUR),
+    event(DAY + 4 * HOUR, Verb.SERVER_STOP, lasts_us=MINUTE),
+)
+SECOND = scene(event(DAY, Verb.SERVER_SECOND))
+#: From 25 h on the certificate is that of another authority.
+UNTRUSTED = scene(event(DAY + HOUR, Verb.TLS_USE, certificate=Certificate(ca="another")))
+CLOSED_PORT = scene(event(DAY + HOUR, Verb.FIREWALL_REJECT, "fdl-1", lasts_us=5 * HOUR, port=8081))
+DESTROYED = scene(event(DAY + HOUR, Verb.SERVER_DESTROY), event(DAY + 2 * HOUR, Verb.SERVER_START))

@@ -19,6 +19,7 @@ from harness.trace import (
     Exchange,
     Outcome,
     SlotChange,
+    Spoilt,
     Status,
     Trace,
     TransitionReason,
@@ -39,6 +40,7 @@ FIRST = 0xC0A86419
 KEY = b"fdl-harness simulated key"
 
 GRANTED, REFUSED_PORT, LOST, ANSWER_LOST = "granted", "port refuses", "lost", "answer lost"
+UNTRUSTED = "not trusted"
 
 
 class Story:
@@ -102,7 +104,8 @@ class Story:
         answered = not lost and not answer_lost
         verdict = {GRANTED: Verdict.GRANTED, ANSWER_LOST: Verdict.GRANTED, LOST: Verdict.NONE}.get(str(told))
         if verdict is None:
-            verdict = Verdict.CONNECTION_REFUSED if told == REFUSED_PORT else Verdict.NONE
+            failed = {REFUSED_PORT: Verdict.CONNECTION_REFUSED, UNTRUSTED: Verdict.UNTRUSTED}
+            verdict = failed.get(str(told), Verdict.NONE)
         content = signed = server_time_us = NEVER
         if verdict is Verdict.GRANTED:
             server_time_us = START + at_us + 5 * MS
@@ -127,12 +130,14 @@ class Story:
                 source=source,
                 form=form,
                 lost=lost,
+                server=0,
                 arrived_us=NEVER if lost else at_us + 5 * MS,
                 verdict=told if isinstance(told, int) else verdict,
                 server_time_us=server_time_us,
                 content=content,
                 signature=signed,
                 answer_lost=answer_lost,
+                spoilt=Spoilt.NO,
                 delivered_us=at_us + 10 * MS if answered else NEVER,
                 ended_us=at_us + (10 * MS if answered else 30 * SECOND) if ended_us is None else ended_us,
                 outcome=outcome,
@@ -207,12 +212,12 @@ class Story:
     def slot(self, name: str, at_us: int, change: SlotChange, live: int) -> None:
         """Add a change of a slot."""
         place = self._place[name]
-        self.trace.slots.add(at_us, place, change, self.scenario.nodes[place].address, live)
+        self.trace.slots.add(at_us, place, change, self.scenario.nodes[place].address, live, 0)
 
-    def edge(self, host: str, at_us: int, what: EdgeKind, value: int = 0) -> None:
-        """Add what happened to a host."""
+    def edge(self, host: str, at_us: int, what: EdgeKind, value: int = 0, *, done: bool = True) -> None:
+        """Add what happened to a host, or, if it is not ``done``, what was tried."""
         place = SERVER_HOST if host == "server" else self._place[host]
-        self.trace.edges.add(at_us, place, what, value, 1)
+        self.trace.edges.add(at_us, place, what, value, int(done))
 
     # What happens in most stories.
 

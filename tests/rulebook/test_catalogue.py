@@ -104,11 +104,11 @@ def test_what_is_judged_is_what_has_a_judge() -> None:
 
 
 def test_all_that_this_world_can_show_is_judged() -> None:
-    # The rules of Notes 2 to 11, of the grant, of capacity, of registering and of the failure table. Left out are those
-    # that bind what is not part of this world: the machine's identity (R009, R010, R012), a second program (R014),
-    # removing the program (R015, R016), platforms (R024), domain and public address of the server (R068 to R070).
-    ranges = [(5, 8), (11, 11), (13, 13), (17, 23), (25, 37), (66, 67), (71, 72), (92, 92), (99, 99), (105, 105)]
-    ranges.append((107, 120))
+    # The rules of the Notes, of the grant, of capacity, of registering, of the failure table and of the server's end.
+    # Left out are those that bind what is not part of this world: what a node needs not (R009), removing the program
+    # (R015, R016), platforms (R024), domain and public address in the application (R068 to R070).
+    ranges = [(5, 8), (10, 14), (17, 23), (25, 37), (66, 67), (71, 72), (92, 92), (95, 95), (99, 100), (105, 105)]
+    ranges += [(107, 120), (125, 125)]
     expected = [f"R{number:03}" for first, last in ranges for number in range(first, last + 1)]
     assert sorted(JUDGES) == expected
 

@@ -29,6 +29,7 @@ from tests.rulebook.hand import (
     REFUSED_PORT,
     SECOND,
     START,
+    UNTRUSTED,
     Story,
     node,
 )
@@ -601,6 +602,77 @@ def a_refused_connection_is_one_too(right: bool) -> Story:
 def no_such_code(right: bool) -> Story:
     story = Story(nodes=(node("a", port=9000),), ports=(8068,))
     story.asks("a", REGISTER, 0, 0 if right else 30006)
+    return story
+
+
+# The server's machine, and the way to it.
+
+
+@pair("R010", "R012")
+def a_drifted_machine_refuses(right: bool) -> Story:
+    story = Story()
+    story.registers("a")
+    story.edge("server", HOUR, EdgeKind.DRIFTED)
+    story.asks("a", POLL, 2 * HOUR, 0 if right else GRANTED)
+    return story
+
+
+@pair("R010", "R012")
+def a_drifted_machine_starts_nothing(right: bool) -> Story:
+    story = Story()
+    story.edge("server", HOUR, EdgeKind.STOPPED)
+    story.edge("server", HOUR, EdgeKind.DRIFTED)
+    story.edge("server", 2 * HOUR, EdgeKind.STARTED, done=not right)
+    return story
+
+
+@pair("R014")
+def a_second_program_does_not_run(right: bool) -> Story:
+    story = Story()
+    story.edge("server", HOUR, EdgeKind.SECOND, done=not right)
+    return story
+
+
+@pair("R095")
+def a_server_that_is_not_trusted_registers_nobody(right: bool) -> Story:
+    story = Story()
+    number = story.asks("a", REGISTER, 0, UNTRUSTED, outcome=Outcome.UNANSWERED if right else Outcome.POSITIVE)
+    story.lists("a", 10 * MS, Code.NO_CONNECTION, number)
+    return story
+
+
+@pair("R095")
+def it_is_listed_as_a_failed_connection(right: bool) -> Story:
+    story = Story()
+    number = story.asks("a", REGISTER, 0, UNTRUSTED, ended_us=10 * MS)
+    story.lists("a", 10 * MS, Code.NO_CONNECTION if right else 30000, number)
+    return story
+
+
+@pair("R100")
+def a_closed_port_lets_nothing_through(right: bool) -> Story:
+    closed = Event(index=0, at_us=HOUR, verb=Verb.FIREWALL_DROP, until_us=3 * HOUR, nodes=("a",), port=8081)
+    story = Story(closed)
+    story.registers("a")
+    story.asks("a", POLL, 2 * HOUR, LOST if right else GRANTED)
+    # The port of another service is another matter, and at 3 h the rule of the firewall is gone.
+    story.asks("a", POLL, 4 * HOUR)
+    return story
+
+
+@pair("R125")
+def a_destroyed_server_runs_no_more(right: bool) -> Story:
+    story = Story()
+    story.edge("server", HOUR, EdgeKind.DESTROYED)
+    story.edge("server", 2 * HOUR, EdgeKind.STARTED, done=not right)
+    return story
+
+
+@pair("R125")
+def a_destroyed_server_answers_no_more(right: bool) -> Story:
+    story = Story()
+    story.edge("server", HOUR, EdgeKind.DESTROYED)
+    story.asks("a", REGISTER, 2 * HOUR, REFUSED_PORT if right else GRANTED)
     return story
 
 

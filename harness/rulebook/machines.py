@@ -1,0 +1,123 @@
+"""Rules of the server's machine and of the way to it: its identity, its one program, its end, its certificate."""
+
+from __future__ import annotations
+
+from harness.rulebook.checks import due
+from harness.rulebook.history import History
+from harness.rulebook.judging import judges
+from harness.rulebook.verdicts import Tally
+from harness.scenario import Verb
+from harness.trace import NEVER, EdgeKind, Outcome, Verdict
+from reference_server.protocol import Code
+
+__all__: list[str] = []
+
+
+@judges("R010", "R012")
+def a_foreign_machine_serves_nobody(history: History, tally: Tally) -> None:
+    """Every request, and every start of the program, while the machine's identity is not the licensed one: the request
+    is refused with "Incorrect License Format", unless it is no request, and the program refuses to start.
+    """
+    for each in due(history):
+        if "integrity" not in each.failing:
+            continue
+        asked = each.exchange
+        if asked.verdict == Code.INCORRECT_LICENSE_FORMAT:
+            tally.passed()
+        else:
+            name = history.nodes[asked.node].name
+            tally.broken(asked.arrived_us, name, "answered on a foreign machine as if on the licensed one")
+    for edge in history.server_edges:
+        if edge.what == EdgeKind.STARTED and history.identity_drifted(edge.at_us):
+            if edge.done:
+                tally.broken(edge.at_us, None, "the program started on a foreign machine")
+            else:
+                tally.passed()
+
+
+@judges("R014")
+def one_program_a_machine(history: History, tally: Tally) -> None:
+    """Every attempt to start a second program beside the one that runs: it does not run."""
+    for edge in history.server_edges:
+        if edge.what != EdgeKind.SECOND:
+            continue
+        if edge.done:
+            tally.broken(edge.at_us, None, "a second program runs on the machine")
+        elif history.server_downtime(edge.at_us) is None:
+            tally.passed()
+
+
+@judges("R095")
+def whom_a_node_trusts(history: History, tally: Tally) -> None:
+    """Every request to a server whose certificate the node cannot trust (expired, not valid yet, for another name, of
+    another authority): it registers nobody, and the node lists a failed connection.
+    """
+    for asked in history.exchanges:
+        if asked.verdict != Verdict.UNTRUSTED or asked.outcome in (Outcome.OPEN, Outcome.ABANDONED):
+            continue
+        node = history.nodes[asked.node]
+        if asked.outcome == Outcome.POSITIVE or node.registered_by_failure(asked):
+            tally.broken(asked.ended_us, node.name, "registered with a server that cannot be trusted")
+        elif [row.code for row in node.rows_of(asked)] != [Code.NO_CONNECTION]:
+            tally.broken(asked.ended_us, node.name, "a certificate that fails is not listed as a failed connection")
+        else:
+            tally.passed()
+
+
+@judges("R100")
+def a_closed_port_registers_nobody(history: History, tally: Tally) -> None:
+    """Every request while a firewall closes the server's port to the node: it registers nobody."""
+    port = history.scenario.server.port
+    closed = [
+        event
+        for event in history.scenario.events
+        if event.verb in (Verb.FIREWALL_DROP, Verb.FIREWALL_REJECT)
+        and event.port in (None, port)
+        and event.direction != "answers"
+        and event.percent == 100
+    ]
+    if not closed:
+        return
+    lifted = [event for event in history.scenario.events if event.verb is Verb.FIREWALL_LIFT]
+    for asked in history.exchanges:
+        node = history.nodes[asked.node]
+        at_us = asked.sent_us
+        for event in closed:
+            ends = [
+                lift.at_us
+                for lift in lifted
+                if lift.at_us > event.at_us and node.name in lift.nodes and lift.direction != "answers"
+            ]
+            ends += [] if event.until_us is None else [event.until_us]
+            if node.name in event.nodes and event.at_us <= at_us < min(ends, default=at_us + 1):
+                break
+        else:
+            continue
+        if asked.arrived_us != NEVER:
+            tally.broken(at_us, node.name, "a request passed a closed port")
+        elif asked.outcome == Outcome.POSITIVE or node.registered_by_failure(asked):
+            tally.broken(asked.ended_us, node.name, "registered although the port is closed")
+        else:
+            tally.passed()
+
+
+@judges("R125")
+def destroyed_for_ever(history: History, tally: Tally) -> None:
+    """Every start of the program and every request after the server was destroyed: it neither runs nor answers."""
+    destroyed = next((edge.at_us for edge in history.server_edges if edge.what == EdgeKind.DESTROYED), None)
+    if destroyed is None:
+        return
+    for edge in history.server_edges:
+        if edge.what == EdgeKind.STARTED and edge.at_us >= destroyed and edge.at_us > 0:
+            if edge.done:
+                tally.broken(edge.at_us, None, "a destroyed server runs again")
+            else:
+                tally.passed()
+    for asked in history.exchanges:
+        if asked.arrived_us < destroyed or asked.server:
+            continue
+        if asked.verdict == Verdict.CONNECTION_REFUSED:
+            tally.passed()
+        else:
+            name = history.nodes[asked.node].name
+            tally.broken(asked.arrived_us, name, "a destroyed server answered")
