@@ -524,7 +524,7 @@ class World:
         now, due_us, clock = self._agenda.now, armed[2], self._clocks[i]
         if clock.true_us(due_us) == now:
             # A timer is handled as if at its due instant, which the clock may have passed within this tick.
-            instant = Instant(due_us, due_us + clock.offset_us(now))
+            instant = clock.instant_of(due_us, now)
         else:
             instant = clock.instant(now)
         self._apply(i, self._nodes[i].fire(kind, instant))
@@ -551,6 +551,7 @@ class World:
         # Whatever has changed since the server granted would be seen by the next poll: do not cruise past it.
         if (
             authority is None
+            or not server_clock.steady(now)
             or authority.holder_address(installation) != node.address
             or not self._network.clean(i, now)
             or not self._finds_server(i)

@@ -13,7 +13,7 @@ from harness.rulebook.judging import judges
 from harness.rulebook.ledger import GONE, NEVER_SEEN, ExpectedSlot, Ledger
 from harness.rulebook.nodelaw import NodeLaws
 from harness.rulebook.verdicts import Tally
-from harness.scenario import SERVER, Verb
+from harness.scenario import SERVER
 from harness.trace import NEVER, Copy, EdgeKind, Exchange, Outcome, Slot, SlotChange, Status, TransitionReason, Verdict
 from reference_server.protocol import Code, Kind
 
@@ -212,8 +212,8 @@ def _cause(history: History, node: NodeView, change: int) -> str:
         return "the server was destroyed, or lost its slots at a stop"
     if change == SlotChange.LOST:
         return "an earlier state of the server was put back"
-    if any(event.verb is Verb.CLOCK_STEP and event.host == SERVER for event in history.scenario.events):
-        return "the server's wall clock was stepped"
+    if history.clocks.wall_set(SERVER, 0, history.end_us):
+        return "the server's wall clock was set"
     if history.clocks.drifts(SERVER) or history.clocks.drifts(node.name):
         return "the clocks of the two hosts drift apart"
     return "the reading lets a node outlive its slot, or a program is wrong"

@@ -418,7 +418,8 @@ class _Dates:
         self._clocks = history.clocks
         back = [at_us for at_us, by_us in history.clocks.steps(SERVER) if by_us < 0]
         backs = [edge for edge in history.edges_of[server] if edge.what == EdgeKind.ROLLED_BACK and edge.done]
-        #: From when which floors are in force: (from when, the date is at least this). Only steps back make any.
+        #: From when which floors are in force: (from when, the date is at least this). Only steps back make any: a
+        #: slew or a freeze never turns the wall clock back, so between steps the last instant has the latest date.
         self._epochs: list[tuple[int, list[tuple[int, int]]]] = [(0, [])]
         if not back:
             return

@@ -233,8 +233,7 @@ class NodeLaw:
 
     def _wall(self, at_us: int, boot_us: int, *, before_steps: bool = False) -> int:
         """Return the wall clock's date of what happens at ``at_us`` and is handled as at ``boot_us``."""
-        clocks, name = self._clocks, self._name
-        return clocks.wall_us(name, at_us, before_steps=before_steps) - clocks.boot_us(name, at_us) + boot_us
+        return self._clocks.wall_us(self._name, at_us, before_steps=before_steps, boot_us=boot_us)
 
     # The state.
 

@@ -189,6 +189,9 @@ def _event(table: EventTable, index: int, line: int, frame: Frame) -> Iterator[E
         fields = {"verb": verb, "changes": tuple(_changes(keys))}
     elif verb is Verb.SERVER_LOGOUT:
         fields["idle"] = frame.nohup
+    elif verb is Verb.CLOCK_DRIFT:
+        percent_as_ppm = fields.pop("percent")
+        fields["ppm"] = fields["ppm"] if percent_as_ppm is None else percent_as_ppm
     for host in keys.get("host", (None,)):
         until_us = None if lasts_us is None else at_us + lasts_us
         yield Event(index=index, line=line, at_us=at_us, until_us=until_us, host=host, **fields)

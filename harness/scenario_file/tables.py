@@ -7,6 +7,7 @@ descriptions below are what an editor shows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -30,6 +31,7 @@ from harness.scenario_file import values
 from harness.scenario_file.keys import (
     Address,
     Count,
+    DriftPercent,
     Duration,
     FailureShown,
     HostName,
@@ -47,6 +49,7 @@ from harness.scenario_file.keys import (
     ReadingNames,
     Registration,
     Rule,
+    SlewRate,
     Start,
     Status,
     Step,
@@ -55,6 +58,7 @@ from harness.scenario_file.keys import (
     Use,
     WallInstant,
     Zone,
+    ZoneName,
     frame_of,
 )
 
@@ -171,6 +175,10 @@ class NodesTable(Table):
     domain: HostName | None = Field(None, description="The access domain under which users reach the node.")
     port: Port | None = Field(None, description="The access port under which users reach the node.")
     version: Text = Field("FineDataLink", description="The product and major version that the node reports.")
+    zone: ZoneName = Field(
+        "UTC",
+        description="The time zone in which the node shows the dates of its failures: an IANA name or an offset.",
+    )
     by_name: bool = Field(False, description="Whether the Server Address of the node is the server's name in the DNS.")
     clone_of: NodeName | None = Field(
         None, description="The node from whose machine this one is copied, at a node.clone; until then it is off."
@@ -227,6 +235,7 @@ class NodesTable(Table):
             version=self.version,
             by_name=self.by_name,
             clone_of=self.clone_of,
+            zone=self.zone,
         )
 
 
@@ -675,12 +684,57 @@ class ClockStep(EventTable):
 class ClockDrift(EventTable):
     """All clocks of a host run too fast or too slow."""
 
-    model_config = ConfigDict(title="clock drift")
+    model_config = ConfigDict(
+        title="clock drift",
+        json_schema_extra={"oneOf": [{"required": ["ppm"]}, {"required": ["percent"]}]},
+    )
 
     do: Literal["clock.drift"] = _DO
     host: Hosts = _HOST
-    ppm: Ppm = Field(description="By how many millionths too fast; negative, too slow.")
+    ppm: Ppm | None = Field(None, description="By how many millionths too fast; negative, too slow.")
+    percent: DriftPercent | None = Field(None, description="The same in hundredths.")
     lasts: Lasting | None = _LASTS
+
+    @classmethod
+    def not_together(cls, keys: Mapping[str, object]) -> Iterator[Mistake]:
+        if "ppm" in keys and "percent" in keys:
+            yield Mistake("ppm and percent", "only one of them", key="percent")
+        elif "ppm" not in keys and "percent" not in keys:
+            yield Mistake("neither ppm nor percent", "one of them")
+
+
+class ClockSlew(EventTable):
+    """The wall clock of a host is moved gradually, as NTP does it."""
+
+    model_config = ConfigDict(title="clock slew")
+
+    do: Literal["clock.slew"] = _DO
+    host: Hosts = _HOST
+    by: Step = Field(description="By how much in all; with a minus sign, back.")
+    ppm: SlewRate = Field(
+        Fraction(500),
+        description="By how many microseconds in each second of the host's clocks.",
+        json_schema_extra={"default": 500},
+    )
+
+
+class ClockFreeze(EventTable):
+    """The wall clock of a host stands still; its other clocks go on."""
+
+    model_config = ConfigDict(title="clock freeze")
+
+    do: Literal["clock.freeze"] = _DO
+    host: Hosts = _HOST
+    lasts: Lasting | None = _LASTS
+
+
+class ClockThaw(EventTable):
+    """The wall clock of a host goes on, from where it stood."""
+
+    model_config = ConfigDict(title="clock thaw")
+
+    do: Literal["clock.thaw"] = _DO
+    host: Hosts = _HOST
 
 
 class LicenceChange(EventTable):
@@ -763,6 +817,9 @@ AnyEvent = (
     | AnswerSpoil
     | ClockStep
     | ClockDrift
+    | ClockSlew
+    | ClockFreeze
+    | ClockThaw
     | LicenceChange
     | LicenceSuspend
     | LicenceResume
