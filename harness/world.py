@@ -29,7 +29,7 @@ from harness.recorder import Recorder
 from harness.scenario import Scenario, Verb
 from harness.server_host import Outgoing, ServerHost, licence_of
 from harness.trace import EdgeKind, Spoilt, Trace
-from harness.wires import Memory, ServerFactory, Wire, WireFactory
+from harness.wires import Memory, ServerFactory, Wire, WireFactory, WithNetwork
 from reference_server.authority import Authority
 from reference_server.protocol import (
     SIMULATED_KEY,
@@ -302,6 +302,8 @@ class World:
         delays_us = fate.delays_us if target is not None else ()
         lost = not delays_us and not fate.rejected
         place = self._record.sent(now, i, node, send, reported=reported, source=source, form=form, lost=lost)
+        if lost and target is not None and isinstance(self._wires[0], WithNetwork):
+            self._wires[0].lose(node.address)
         trip = _Trip(i, node.number, source, self._origin(i, target), place)
         order = (now, i, node.number)
         if fate.rejected:
