@@ -19,14 +19,12 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from fake_fdl_nodes.node import Node
 from harness.expectations import Value
 from harness.runner import Result, jobs_for, run_one
 from harness.scenario import Scenario, Verb
 from harness.scenario_file import from_mapping
-from harness.wires import MEMORY, ServerFactory
-from harness.world import NodeFactory
-from reference_server.authority import Authority
+from harness.systems import Choice
+from harness.wires import MEMORY
 from reference_server.readings import reading_named
 
 __all__ = ["Moment", "WorldBuilder"]
@@ -73,6 +71,11 @@ class WorldBuilder:
         self._data["licence"] = {"capacity": capacity, "addresses": addresses} | keys
         return self
 
+    def server(self, **keys: Any) -> WorldBuilder:
+        """Say which server runs; the keys are those of ``[server]``."""
+        self._data["server"] = keys
+        return self
+
     def network(self, **keys: Any) -> WorldBuilder:
         """Set ``latency`` and ``timeout`` (durations such as ``"5ms"``)."""
         self._data["network"] = keys
@@ -111,15 +114,16 @@ class WorldBuilder:
         *,
         reading: str = "literal",
         every_poll: bool = False,
-        server: ServerFactory = Authority,
-        node: NodeFactory = Node,
+        server: Choice = None,
+        node: Choice = None,
         wire: str = MEMORY,
     ) -> Result:
         """Run what was built for ``duration`` and return what came of it.
 
-        :param server: makes the authorization server, in place of the reference one.
-        :param node: makes a node, in place of the reference one.
+        :param server: what makes the server under test, or its name such as ``"package.module:factory"``.
+        :param node: what makes each node under test, or its name.
         :param wire: the name of the way to the server.
+        :raises Mistake: if one of them is nothing that could.
         """
         scenario = self.scenario(duration)
         (job,) = jobs_for(scenario, [reading_named(reading)], every_poll=every_poll, wire=wire)

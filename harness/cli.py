@@ -18,6 +18,7 @@ from reference_server.readings import READINGS, Reading
 if TYPE_CHECKING:
     from harness.runner import Job, Result
     from harness.scenario import Scenario
+    from harness.systems import Kind
 
 # What a command needs is imported when it runs, so that ``--help`` answers at once.
 
@@ -65,6 +66,8 @@ def _readings(_context: click.Context, _parameter: click.Parameter, name: str | 
     help="Run under this reading of the document, or under all of them, and show what depends on it. "
     "Without it each scenario runs under its own.",
 )
+@click.option("--server", metavar="NAME", help="Test the server that this makes, such as package.module:factory.")
+@click.option("--node", metavar="NAME", help="Test the node that this makes, in place of each node.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="What chance is drawn from: lost packets, delays.")
 @click.option(
     "--wire",
@@ -78,11 +81,13 @@ def _readings(_context: click.Context, _parameter: click.Parameter, name: str | 
 @click.option("--junit", "junit_file", type=click.Path(path_type=Path), help="Write the results as JUnit XML.")
 @click.option("--trace", "trace_dir", type=click.Path(path_type=Path), help="Write each history as JSON Lines.")
 @click.option("-j", "workers", type=click.IntRange(1), default=1, help="How many processes run scenarios.")
-@click.option("--traceback", is_flag=True, help="Show where an internal error comes from.")
+@click.option("--traceback", is_flag=True, help="Show where an error comes from, in full.")
 def run(
     paths: tuple[Path, ...],
     readings: list[Reading] | None,
     seed: int,
+    server: str | None,
+    node: str | None,
     wire: str,
     every_poll: bool,
     json_file: Path | None,
@@ -106,13 +111,15 @@ def run(
     from harness.report.table import show_as_they_come, show_failures, summary
     from harness.runner import InternalError, Outcome, jobs_for, run_jobs
 
-    scenarios = _load(paths)
+    _check_system("server", server)
+    _check_system("node", node)
+    scenarios = _load(paths, server, node)
     for file in (json_file, junit_file):
         _claim(file)
     _make(trace_dir)
     jobs: list[Job] = []
     for scenario in scenarios:
-        jobs += jobs_for(scenario, readings, seed=seed, every_poll=every_poll, wire=wire)
+        jobs += jobs_for(scenario, readings, seed=seed, every_poll=every_poll, server=server, node=node, wire=wire)
     console = Console()
     try:
         results = show_as_they_come(run_jobs(jobs, workers), jobs, console)
@@ -121,7 +128,7 @@ def run(
             raise
         click.echo(f"internal error, not a verdict: {error}", err=True)
         raise SystemExit(FAILED) from None
-    show_failures(results, console)
+    show_failures(results, console, traceback=traceback)
     if readings is not None and len(readings) > 1:
         console.print()
         for row in matrix(results):
@@ -202,9 +209,26 @@ def readings() -> None:
         click.echo(f"{reading.name:<{width}}  {reading.summary}")
 
 
-def _load(paths: Sequence[Path]) -> list[Scenario]:
-    """Return the scenarios at ``paths``, or tell everything that is wrong with any of them and exit."""
+def _check_system(kind: Kind, name: str | None) -> None:
+    """Make sure that ``name`` makes a system under test."""
+    if name is None:
+        return
+    from harness.problems import Mistake
+    from harness.systems import check
+
+    try:
+        check(name, kind)
+    except Mistake as error:
+        raise click.BadParameter(f"{error}.", param_hint=f"'--{kind}'") from None
+
+
+def _load(paths: Sequence[Path], server: str | None = None, node: str | None = None) -> list[Scenario]:
+    """Return the scenarios at ``paths``, or tell everything that is wrong with any of them and exit.
+
+    :param server: names what takes the place of the scenarios' own servers; ``node`` likewise.
+    """
     from harness.scenario_file import ScenarioError, load
+    from harness.systems import choose
 
     found = {path: find_scenarios(path) for path in paths or (library_path(),)}
     if empty := [str(path) for path, files in found.items() if not files]:
@@ -213,7 +237,9 @@ def _load(paths: Sequence[Path]) -> list[Scenario]:
     scenarios, errors = [], []
     for file in files:
         try:
-            scenarios.append(load(file))
+            scenario = load(file)
+            choose(scenario, server, node)
+            scenarios.append(scenario)
         except ScenarioError as error:
             errors.append(str(error))
     if errors:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from harness.scenario import Expect, Scenario
-from harness.trace import Status, Trace
+from harness.trace import NEVER, Status, Trace
 from reference_server.protocol import Code
 from reference_server.readings import Reading
 
@@ -75,9 +75,14 @@ class Timelines:
         for slot in trace.slots:
             live[slot.server] = slot.live
             _append(self._registered, slot.at_us, sum(live))
-        for at_us, number, server in trace.counts:
-            live[server] = number
-            _append(self._registered, at_us, sum(live))
+        if not trace.sees_slots:
+            # What the servers tell of them; ``None`` where one tells nothing.
+            self._registered = Timeline(None, [], [])
+            told: list[int | None] = [None, 0]
+            for at_us, number, server in trace.counts:
+                told[server] = None if number == NEVER else number
+                known = [each for each in told if each is not None]
+                _append(self._registered, at_us, sum(known) if len(known) == len(told) else None)
 
     def of(self, what: str, node: str | None) -> Timeline:
         """Return the timeline of ``status``, ``access`` or ``failure`` of ``node``, or of ``registered``."""
@@ -117,14 +122,18 @@ class Met:
 
 
 def judge_expectations(scenario: Scenario, reading: Reading, trace: Trace) -> list[Met]:
-    """Return what became of every expectation that is stated for ``reading``, in file order."""
+    """Return what became of every expectation that is stated for ``reading``, in file order.
+
+    A number of live slots that a server does not tell is not expected of it.
+    """
     lines = Timelines(scenario, trace)
-    return [
+    judged = [
         _judge(expect, node, lines)
         for expect in scenario.expects
         if reading.name in (expect.readings or (own_reading(scenario),))
         for node in expect.nodes or (None,)
     ]
+    return [met for met in judged if met.stated]
 
 
 def _judge(expect: Expect, node: str | None, lines: Timelines) -> Met:
@@ -137,6 +146,9 @@ def _judge(expect: Expect, node: str | None, lines: Timelines) -> Met:
     def state_at(true_us: int) -> dict[str, Value]:
         return {what: lines.of(what, node).at(true_us) for what in stated}
 
+    def is_told(true_us: int) -> bool:
+        return "registered" not in stated or lines.of("registered", node).at(true_us) is not None
+
     if expect.between is None:
         assert expect.at_us is not None, "an expectation has an instant or a stretch"
         instants = [expect.at_us]
@@ -146,6 +158,10 @@ def _judge(expect: Expect, node: str | None, lines: Timelines) -> Met:
         changes = {at for what in stated for at, _ in lines.of(what, node).between(first_us, last_us)}
         instants = sorted(changes)
         always = expect.between.hold == "always"
+    if not all(map(is_told, instants)):
+        instants = list(filter(is_told, instants)) or instants[-1:]
+        if not is_told(instants[-1]):
+            del stated["registered"]
     decided_us = instants[-1]
     for at_us in instants:
         # "Always" is decided by the first instant at which it fails, "ever" by the first at which it holds.

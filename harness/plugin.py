@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.builder import WorldBuilder
     from harness.runner import Result
     from harness.scenario import Scenario
+    from harness.systems import Kind
 
 __all__ = [
     "ScenarioFile",
@@ -39,22 +40,39 @@ _MARKS = ("title", "duration", "nodes")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--fdl-reading`` and ``--fdl-wire``, and the ini options ``fdl_readings`` and ``fdl_wire``."""
+    """Add ``--fdl-reading``, ``--fdl-server``, ``--fdl-node`` and ``--fdl-wire``, and two ini options of such names."""
     group = parser.getgroup("fdl-harness", "scenarios of FineDataLink licensing")
     group.addoption(
         "--fdl-reading",
         metavar="NAME|all",
         help="run scenario files under this reading, or under all; without it each under its own",
     )
+    for what in ("server", "node"):
+        group.addoption(
+            f"--fdl-{what}",
+            metavar="NAME",
+            help=f"run scenario files with the {what} that this makes, such as package.module:factory",
+        )
     group.addoption("--fdl-wire", metavar="NAME", help="run scenario files over this wire; memory if left out")
     parser.addini("fdl_readings", "the readings under which scenario files are run", type="args", default=[])
     parser.addini("fdl_wire", "the wire over which scenario files are run", type="string", default=MEMORY)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse an unknown reading or wire before anything is collected."""
+    """Refuse an unknown reading or wire, and a system under test that is none, before anything is collected."""
     _readings(config)
     _wire(config)
+    kinds: tuple[Kind, ...] = ("server", "node")
+    for what in kinds:
+        name = config.getoption(f"--fdl-{what}")
+        if name is not None:
+            from harness.problems import Mistake
+            from harness.systems import check
+
+            try:
+                check(name, what)
+            except Mistake as error:
+                raise pytest.UsageError(f"--fdl-{what}: {error}") from None
 
 
 def _wire(config: pytest.Config) -> str:
@@ -105,8 +123,11 @@ class ScenarioFile(pytest.File):
         """Yield the items."""
         from harness.expectations import own_reading
         from harness.scenario_file import load
+        from harness.systems import choose
 
         scenario = load(self.path)
+        server, node = (self.config.getoption(f"--fdl-{what}") for what in ("server", "node"))
+        choose(scenario, server, node)
         for reading in _readings(self.config) or [own_reading(scenario)]:
             item: ScenarioItem = ScenarioItem.from_parent(self, name=reading, scenario=scenario)
             yield item
@@ -140,7 +161,8 @@ class ScenarioItem(pytest.Item):
         from harness.report.failures import explain
         from harness.runner import Outcome, jobs_for, run_one
 
-        (job,) = jobs_for(self._scenario, [READINGS[self.name]], wire=_wire(self.config))
+        server, node = (self.config.getoption(f"--fdl-{what}") for what in ("server", "node"))
+        (job,) = jobs_for(self._scenario, [READINGS[self.name]], server=server, node=node, wire=_wire(self.config))
         result = run_one(job)
         if result.skipped is not None:
             pytest.skip(result.skipped)
@@ -171,7 +193,7 @@ def run_scenario() -> Callable[..., Result]:
     """A function that runs a scenario (a path, TOML text or a `Scenario`) and returns its `Result`.
 
     Keywords: ``reading`` (a name; else its own), ``every_poll``, ``wire`` (a name), ``server`` and ``node`` (see
-    `harness.world.run`).
+    `harness.runner.run_one`).
     """
     from harness.runner import jobs_for, run_one
     from harness.scenario import Scenario

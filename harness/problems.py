@@ -67,6 +67,10 @@ class ScenarioError(ValueError):
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
         super().__init__("\n".join(map(str, self.problems)))
 
+    def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[Problem, ...]]]:
+        """Let it survive the way back from a worker, too."""
+        return ScenarioError, (self.problems,)
+
 
 def shown(value: object) -> str:
     """Return ``value`` much as a TOML file writes it, short enough for a message."""

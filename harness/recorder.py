@@ -6,7 +6,7 @@ the machines. This module is the one place that knows both vocabularies.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fake_fdl_nodes.node import Changed, Ended, Ending, Failed, Node, Send, Status
 from harness import trace as history
@@ -30,6 +30,8 @@ class Recorder:
 
     def __init__(self, scenario: Scenario, *, sees_slots: bool = True) -> None:
         nodes = scenario.nodes
+        #: Who wants to know what happens to a host, by its place.
+        self.watchers: dict[int, Callable[[history.EdgeKind], None]] = {}
         self.trace = Trace(tuple(each.name for each in nodes), sees_slots=sees_slots)
         #: The first node of each installation: what happens to a slot is told of it.
         self._place: dict[str, int] = {}
@@ -203,6 +205,9 @@ class Recorder:
     def edge(self, at_us: int, host: int, what: history.EdgeKind, *, value: int = 0, done: bool = True) -> None:
         """Record that something happened to a host or was asked of it."""
         self.trace.edges.add(at_us, host, what, value, int(done))
+        watcher = self.watchers.get(host)
+        if watcher is not None:
+            watcher(what)
 
     def finish(self, nodes: Sequence[Node]) -> Trace:
         """Record what the nodes themselves show at the end, and return the trace."""

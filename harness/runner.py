@@ -15,17 +15,16 @@ from enum import Enum
 from functools import cached_property
 from multiprocessing import get_context
 
-from fake_fdl_nodes.node import Node
 from harness.durations import format_duration, parse_duration
 from harness.expectations import Met, Timelines, Value, failure_value, judge_expectations, own_reading
-from harness.problems import one_of
+from harness.problems import ScenarioError, one_of
 from harness.rulebook import Judgement, Ruling, judge
 from harness.scenario import Scenario
-from harness.trace import Trace
-from harness.wires import MEMORY, ServerFactory, Unfit, wire_named
+from harness.systems import Choice, choose
+from harness.trace import Trace, Trouble
+from harness.wires import MEMORY, Unfit, wire_named
 from harness.wires.limits import why_not
-from harness.world import NodeFactory, run
-from reference_server.authority import Authority
+from harness.world import run
 from reference_server.readings import Reading, reading_named
 
 __all__ = ["InternalError", "Job", "Outcome", "Result", "jobs_for", "run_jobs", "run_one"]
@@ -58,12 +57,17 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One scenario to be run under one reading."""
+    """One scenario to be run under one reading.
+
+    ``server`` and ``node`` name what takes the place of the scenario's own.
+    """
 
     scenario: Scenario
     reading: Reading
     seed: int = 0
     every_poll: bool = False
+    server: str | None = None
+    node: str | None = None
     wire: str = MEMORY
 
     @property
@@ -76,6 +80,8 @@ class Job:
         parts = ["fdl-harness run", shlex.quote(path), f"--reading {self.reading.name}"]
         parts += [f"--seed {self.seed}"] if self.seed else []
         parts += ["--every-poll"] if self.every_poll else []
+        parts += [f"--server {shlex.quote(self.server)}"] if self.server else []
+        parts += [f"--node {shlex.quote(self.node)}"] if self.node else []
         parts += [f"--wire {self.wire}"] if self.wire != MEMORY else []
         return " ".join(parts)
 
@@ -86,13 +92,17 @@ class Result:
 
     ``events`` counts what happened in it: requests, changes of status, slots and hosts, and failure rows. Instants
     that it is asked about are durations from the start, such as ``"1d 3h"``; it answers with what was so after
-    everything at that instant. ``skipped`` says why nothing was run, if nothing was.
+    everything at that instant. ``systems`` says what was under test, ``("server shop:make",)``, if anything but the
+    reference server and nodes. ``skipped`` says why nothing was run, if nothing was.
     """
 
     scenario: Scenario
     reading: Reading
     seed: int
     every_poll: bool
+    server: str | None = None
+    node: str | None = None
+    systems: tuple[str, ...] = ()
     digest: str
     events: int
     judgements: dict[str, Judgement]
@@ -106,7 +116,7 @@ class Result:
         """How it ended."""
         if self.skipped is not None:
             return Outcome.SKIPPED
-        if self.violated or self.unmet:
+        if self.violated or self.unmet or any(trouble.fatal for trouble in self.troubles):
             return Outcome.FAILED
         # What a scenario exercises under its own reading need not come to pass under another.
         asked = self.reading.name == own_reading(self.scenario)
@@ -124,6 +134,11 @@ class Result:
         return [each for each in self.expectations if not each.met]
 
     @property
+    def troubles(self) -> list[Trouble]:
+        """What went wrong inside the systems under test: what they raised, and answers that were none."""
+        return self.trace.troubles
+
+    @property
     def unjudged(self) -> list[str]:
         """The rules that the scenario names and that could not be judged."""
         return [
@@ -135,10 +150,15 @@ class Result:
     @property
     def command(self) -> str | None:
         """The command that runs just this again, ``None`` for a scenario that comes from no file."""
-        job = Job(
-            scenario=self.scenario, reading=self.reading, seed=self.seed, every_poll=self.every_poll, wire=self.wire
-        )
-        return job.command
+        return Job(
+            scenario=self.scenario,
+            reading=self.reading,
+            seed=self.seed,
+            every_poll=self.every_poll,
+            server=self.server,
+            node=self.node,
+            wire=self.wire,
+        ).command
 
     # What was so when.
 
@@ -190,19 +210,23 @@ class Result:
         return Timelines(self.scenario, self.trace)
 
 
-def run_one(job: Job, *, server: ServerFactory = Authority, node: NodeFactory = Node) -> Result:
+def run_one(job: Job, *, server: Choice = None, node: Choice = None) -> Result:
     """Play one job and judge what happened.
 
-    :param server: makes the authorization server, in place of the reference one.
-    :param node: makes a node, in place of the reference one.
+    :param server: what makes the server under test, or its name, in place of the job's and the scenario's.
+    :param node: what makes each node under test, or its name.
+    :raises Mistake: if one of them is nothing that could.
+    :raises ScenarioError: if what the scenario names is nothing that could.
     """
     scenario, reading = job.scenario, job.reading
-    wire = wire_named(job.wire)
-    reason = why_not(scenario, reading, job.wire, server=server)
+    chosen = choose(scenario, job.server if server is None else server, job.node if node is None else node)
+    reason = why_not(scenario, reading, job.wire, own_server=chosen.server is not None)
     if reason is not None:
         return _skipped(job, reason)
+    wire = chosen.wire if job.wire == MEMORY else wire_named(job.wire)
     try:
-        trace = run(scenario, reading, every_poll=job.every_poll, seed=job.seed, server=server, node=node, wire=wire)
+        with chosen.at_hand():
+            trace = run(scenario, reading, every_poll=job.every_poll, seed=job.seed, node=chosen.node, wire=wire)
     except Unfit as error:
         return _skipped(job, str(error))
     judgements = judge(scenario, reading, trace)
@@ -212,6 +236,9 @@ def run_one(job: Job, *, server: ServerFactory = Authority, node: NodeFactory = 
         reading=reading,
         seed=job.seed,
         every_poll=job.every_poll,
+        server=job.server,
+        node=job.node,
+        systems=chosen.names,
         digest=trace.digest(),
         events=sum(len(table) for table in (trace.transitions, trace.failures, trace.slots, trace.edges))
         + sum(trace.requests),
@@ -245,18 +272,24 @@ def jobs_for(
     *,
     seed: int = 0,
     every_poll: bool = False,
+    server: str | None = None,
+    node: str | None = None,
     wire: str = MEMORY,
 ) -> list[Job]:
     """Return one job for each of ``readings``, ``None`` meaning the scenario's own."""
     if readings is None:
         readings = [reading_named(own_reading(scenario))]
-    return [Job(scenario=scenario, reading=each, seed=seed, every_poll=every_poll, wire=wire) for each in readings]
+    return [
+        Job(scenario=scenario, reading=each, seed=seed, every_poll=every_poll, server=server, node=node, wire=wire)
+        for each in readings
+    ]
 
 
 def run_jobs(jobs: Sequence[Job], workers: int = 1) -> Iterator[Result]:
     """Run ``jobs`` and yield their results in order, on ``workers`` processes.
 
     :raises InternalError: if a run raises, after the results before it.
+    :raises ScenarioError: if a scenario names a system under test that is none.
     """
     if workers <= 1 or len(jobs) <= 1:
         yield from map(_run, jobs)
@@ -274,6 +307,8 @@ def run_jobs(jobs: Sequence[Job], workers: int = 1) -> Iterator[Result]:
 def _run(job: Job) -> Result:
     try:
         return run_one(job)
+    except ScenarioError:
+        raise
     except Exception as error:
         run = f"{job.scenario.file} [{job.reading.name}], seed {job.seed}"
         again = f"; again: {job.command} --traceback" if job.command else ""

@@ -25,6 +25,7 @@ __all__ = [
     "Expect",
     "LicenceSpec",
     "NetworkSpec",
+    "NodeUse",
     "Scenario",
     "ServerSpec",
     "Verb",
@@ -135,7 +136,8 @@ class ServerSpec:
     """The server's machine: where it listens, and what happens to its program without an administrator.
 
     ``name`` is its name in the DNS, whose answers nodes keep for ``ttl_us``. ``autostart`` tells that the program
-    starts with the machine, ``nohup`` that it outlives the session in which it was started (R084 to R086).
+    starts with the machine, ``nohup`` that it outlives the session in which it was started (R084 to R086). ``use``
+    names what makes the server under test; its line and column in the file are its ``place``.
     """
 
     address: int = 0xAC103F83  # 172.16.63.131
@@ -144,6 +146,8 @@ class ServerSpec:
     ttl_us: int = 300_000_000
     autostart: bool = False
     nohup: bool = True
+    use: str | None = None
+    place: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +156,16 @@ class NetworkSpec:
 
     latency_us: int = 5_000
     timeout_us: int = 30_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeUse:
+    """What makes the nodes of one ``[[nodes]]`` (``index`` from 0) that are under test: ``use`` names it."""
+
+    index: int
+    nodes: tuple[str, ...]
+    use: str
+    place: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,9 +254,10 @@ class Scenario:
     duration_us: int
     reading: str | None = None
     licence: LicenceSpec
-    server: ServerSpec = field(default_factory=ServerSpec)
     network: NetworkSpec = field(default_factory=NetworkSpec)
+    server: ServerSpec = field(default_factory=ServerSpec)
     nodes: tuple[NodeSetup, ...]
+    node_uses: tuple[NodeUse, ...] = ()
     events: tuple[Event, ...] = ()
     expects: tuple[Expect, ...] = ()
 

@@ -261,6 +261,7 @@ class ServerHost:
         if verb in _FREEZES:
             self._look_before()
             self.frozen = True
+            self._look_later()
             self._edge(_DOWN_EDGE[verb])
         else:
             self._end(_DOWN_EDGE[verb])
@@ -269,13 +270,16 @@ class ServerHost:
         """The program ends, in order or not."""
         self._look_before()
         self.runs = False
+        self._look_later()
         self._on_end()
-        self._wire.stop(self.clock.instant(self._agenda.now))
+        # Whoever watches the host is told beforehand: a program that crashes cannot put its house in order.
         self._edge(kind, value=value)
+        self._wire.stop(self.clock.instant(self._agenda.now))
 
     def _destroy(self, index: int) -> None:
         self._look_before()
         self.runs = False
+        self._look_later()
         self._destroyed = True
         self._on_end()
         self._slots(self._wire.destroy())
@@ -396,11 +400,11 @@ class ServerHost:
 
     def _count(self, at_us: int) -> None:
         if not self.runs or self.frozen:
+            self._record.count(at_us, NEVER, self._place)
             return
         live = self._wire.registered(self.clock.instant(at_us))
         self._asked_us = at_us
-        if live is not None:
-            self._record.count(at_us, live, self._place)
+        self._record.count(at_us, NEVER if live is None else live, self._place)
 
     # The passing of time.
 

@@ -44,6 +44,7 @@ __all__ = [
     "Trace",
     "Transition",
     "TransitionReason",
+    "Trouble",
     "Verdict",
 ]
 
@@ -51,6 +52,7 @@ NEVER = -1
 SERVER_HOST = -1
 #: The host of the machine that was copied from the server's.
 COPY_HOST = -2
+_SERVERS = {SERVER_HOST: "server", COPY_HOST: "copy of the server"}
 
 
 class Status(IntEnum):
@@ -244,7 +246,10 @@ class Slot(NamedTuple):
 
 
 class Count(NamedTuple):
-    """So many slots of a ``server`` were live after everything at this instant, as its program said when asked."""
+    """So many slots of a ``server`` were live after everything at this instant, as its program said when asked.
+
+    ``live`` is `NEVER` from an instant on at which it cannot be asked.
+    """
 
     at_us: int
     live: int
@@ -263,6 +268,20 @@ class Edge(NamedTuple):
     what: int
     value: int
     done: int
+
+
+class Trouble(NamedTuple):
+    """Something went wrong inside a system under test that is no verdict: it raised, say.
+
+    ``what`` tells it in a line, ``detail`` in full where there is more to tell (a traceback). A ``fatal`` one means
+    that there was nothing to test.
+    """
+
+    at_us: int
+    host: int
+    what: str
+    detail: str = ""
+    fatal: bool = False
 
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
@@ -308,8 +327,9 @@ class Trace:
     ``nodes`` are the names of the nodes, in file order. ``contents`` holds each distinct pair of (capacity,
     `Details`) that a grant carried, ``signatures`` each signature. ``final_lists`` is, per node, the failure
     list as the node itself showed it at the end: (wall-clock us, code) pairs. ``requests`` counts the requests
-    of each node, simulated or cruised. Where ``sees_slots`` is false, nobody could look at the slots: ``slots`` is
-    empty, and ``counts`` holds how many were live whenever the program was asked.
+    of each node, simulated or cruised. ``troubles`` are those of a system under test, in order of time. Where
+    ``sees_slots`` is false, nobody could look at the slots: ``slots`` is empty, and ``counts`` holds how many were live
+    whenever the program was asked.
     """
 
     def __init__(self, nodes: tuple[str, ...], *, sees_slots: bool = True) -> None:
@@ -328,6 +348,11 @@ class Trace:
         self.signatures: list[str] = []
         self.final_lists: list[tuple[tuple[int, int], ...]] = [()] * len(nodes)
         self.requests: list[int] = [0] * len(nodes)
+        self.troubles: list[Trouble] = []
+
+    def host(self, place: int) -> str:
+        """Return what a host is called."""
+        return _SERVERS[place] if place < 0 else self.nodes[place]
 
     def digest(self) -> str:
         """Return the SHA-256, in hex, over transitions, failure rows, slot changes and counts of requests.

@@ -22,13 +22,15 @@ from typing import NamedTuple, TypeAlias
 from fake_fdl_nodes.node import PERIOD_US, Effect, Ended, Ending, Node, NodeState, Send, Timer
 from harness.addressing import Remembered
 from harness.agenda import Agenda, Part
+from harness.clock import HostClock
 from harness.cruise import stretch
 from harness.faults import Happening, Phase, plan
 from harness.network import Way
 from harness.recorder import Recorder
 from harness.scenario import Scenario, Verb
 from harness.server_host import Outgoing, ServerHost, licence_of
-from harness.trace import EdgeKind, Spoilt, Trace
+from harness.systems import Ambient, Host, UnderTest
+from harness.trace import COPY_HOST, SERVER_HOST, EdgeKind, Spoilt, Trace
 from harness.wires import Memory, ServerFactory, Wire, WireFactory, WithNetwork
 from reference_server.authority import Authority
 from reference_server.protocol import (
@@ -142,6 +144,11 @@ class World:
         #: Answers that a slow server still owes.
         self._held: dict[int, tuple[_Trip, Outgoing]] = {}
         self._holds = 0
+        self._under_test: list[UnderTest] = []
+        self._ambient: Ambient | None = None
+        for i, (part, clock) in enumerate(zip(self._nodes, self._clocks, strict=True)):
+            self._bring_to_life(i, part, clock)
+        self._bring_to_life(SERVER_HOST, self._wires[0], self._plan.server_clock)
         # Skipping is proven for the reference machines alone; anybody else's are asked every time.
         in_memory = self._wires[0].authority if type(self._wires[0]) is Memory else None
         provable = type(in_memory) is Authority and all(type(each) is Node for each in self._nodes)
@@ -160,10 +167,22 @@ class World:
             for happening in self._plan.happenings:
                 self._agenda.at(happening.at_us, happening.phase, (happening.order,), self._happen, happening)
             self._agenda.run()
-            return self._record.finish(self._nodes)
+            trace = self._record.finish(self._nodes)
         finally:
             for each in self._wires:
                 each.close()
+        troubles = [trouble for each in self._under_test for trouble in each.troubles]
+        trace.troubles = sorted(troubles, key=lambda trouble: trouble.at_us)
+        return trace
+
+    def _bring_to_life(self, place: int, part: object, clock: HostClock) -> None:
+        """Give a system under test its host, whose clocks it sees."""
+        if isinstance(part, UnderTest):
+            self._ambient = self._ambient or Ambient()
+            host = Host(place, clock, lambda: self._agenda.now, self._ambient)
+            self._record.watchers[place] = host.happened
+            self._under_test.append(part)
+            part.live_on(host)
 
     def _host(self, place: int) -> ServerHost:
         """Return the machine of a server, the latest wire leading to it."""
@@ -190,6 +209,7 @@ class World:
             return
         assert happening.event is not None, "an event of the scenario"
         self._wires.append(self._new_wire())
+        self._bring_to_life(COPY_HOST, self._wires[1], self._plan.server_clock)
         self._servers.append(self._host(1))
         self._server.copy_to(self._servers[1], happening.event.index)
 
@@ -507,9 +527,10 @@ class World:
             or self._spoils[i]
         ):
             return
-        changed_us = self._plan.edge_after(i, now - self._network.latency_us - 1)
+        assert node.contact_us is not None, "a node that was just granted has had contact"
+        changed_us = self._plan.edge_after(i, clock.true_us(node.contact_us))
         if changed_us is not None and changed_us <= now:
-            return  # Since the request arrived.
+            return  # Since the request was sent.
         edge_us = self._plan.edge_after(i, now)
         until_us = scenario.duration_us if edge_us is None else min(edge_us - 1, scenario.duration_us)
         expires_us = scenario.licence_at(now).expires_us

@@ -136,7 +136,7 @@ def test_commands_print_what_the_page_shows(page: Path, tmp_path: Path) -> None:
 
 @pages
 def test_tests_that_a_page_shows_pass(page: Path, tmp_path: Path) -> None:
-    tests = [file for file in _write_files(page, tmp_path) if file.suffix == ".py"]
+    tests = [file for file in _write_files(page, tmp_path) if file.match("test_*.py")]
     if not tests:
         return
     ended = subprocess.run(

@@ -155,8 +155,14 @@ def test_no_file_names(what: str) -> None:
 # What no module does.
 
 
-#: The programs that live on a real machine, with its clocks, files and sockets.
-REAL = ("reference_server/machine", "reference_server/issuer", "reference_server/program", "fake_fdl_nodes/program")
+#: The programs that live on a real machine, with its clocks, files and sockets; and what puts others in its place.
+REAL = (
+    "reference_server/machine",
+    "reference_server/issuer",
+    "reference_server/program",
+    "fake_fdl_nodes/program",
+    "harness/systems/ambient.py",
+)
 
 
 @pytest.mark.parametrize("package", PACKAGES)

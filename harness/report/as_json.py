@@ -9,7 +9,7 @@ from typing import Any
 from harness.expectations import Met
 from harness.rulebook import Finding, Judgement
 from harness.runner import Result
-from harness.trace import Status, TransitionReason
+from harness.trace import Status, TransitionReason, Trouble
 from reference_server.protocol import Code
 
 __all__ = ["code_value", "results_as_json", "results_as_text"]
@@ -31,6 +31,7 @@ def _result(result: Result) -> dict[str, Any]:
         "file": result.scenario.file,
         "reading": result.reading.name,
         "seed": result.seed,
+        "systems": list(result.systems),
         "wire": result.wire,
         "outcome": result.outcome.value,
         "skipped": result.skipped,
@@ -40,8 +41,14 @@ def _result(result: Result) -> dict[str, Any]:
         "rules": {rule: _judgement(each) for rule, each in result.judgements.items()},
         "unjudged": result.unjudged,
         "expectations": [_expectation(each) for each in result.expectations],
+        "troubles": [_trouble(result, each) for each in result.troubles],
         "nodes": _nodes(result),
     }
+
+
+def _trouble(result: Result, trouble: Trouble) -> dict[str, Any]:
+    host = result.trace.host(trouble.host)
+    return {"at_us": trouble.at_us, "host": host, "what": trouble.what, "fatal": trouble.fatal}
 
 
 def _judgement(judgement: Judgement) -> dict[str, Any]:

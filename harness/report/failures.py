@@ -6,6 +6,7 @@ from harness.durations import format_instant, format_utc
 from harness.expectations import Met
 from harness.rulebook import Finding, Judgement, catalogue
 from harness.runner import Result
+from harness.trace import Trouble
 
 __all__ = ["explain", "instant"]
 
@@ -15,12 +16,16 @@ def instant(result: Result, true_us: int) -> str:
     return f"{format_instant(true_us)} ({format_utc(result.scenario.start_us + true_us)})"
 
 
-def explain(result: Result) -> list[str]:
-    """Return why ``result`` did not pass, line by line; the first line says it in short."""
+def explain(result: Result, *, traceback: bool = False) -> list[str]:
+    """Return why ``result`` did not pass, line by line; the first line says it in short.
+
+    :param traceback: tell in full what a system under test raised.
+    """
     if result.skipped is not None:
         return [f"{result.scenario.file} [{result.reading.name}]: skipped over {result.wire}: {result.skipped}"]
     lines = [
         f"{result.scenario.file} [{result.reading.name}]: {result.outcome.value}, digest {result.digest[:12]}",
+        *(f"  under test: {name}" for name in result.systems),
     ]
     for judgement in result.violated:
         lines += _violation(result, judgement)
@@ -33,8 +38,24 @@ def explain(result: Result) -> list[str]:
         for rule in result.unjudged:
             why = "was never put to the test" if rule in result.judgements else "is not judged yet"
             lines.append(f"  {rule} {why}, and the scenario names it: {catalogue()[rule].text}")
+    lines += _troubles(result, traceback=traceback)
     if result.command is not None:
         lines.append(f"  again: {result.command}")
+    return lines
+
+
+def _troubles(result: Result, *, traceback: bool) -> list[str]:
+    """Return what went wrong inside the systems under test, each kind of it once."""
+    kinds: dict[tuple[int, str], list[Trouble]] = {}
+    for trouble in result.troubles:
+        kinds.setdefault((trouble.host, trouble.what), []).append(trouble)
+    lines = []
+    for (host, what), troubles in kinds.items():
+        who = result.trace.host(host)
+        times = f"{len(troubles)} times, first " if len(troubles) > 1 else ""
+        lines.append(f"  trouble {times}at {instant(result, troubles[0].at_us)}, {who}: {what}")
+        if traceback:
+            lines += [f"    {line}" for line in troubles[0].detail.splitlines()]
     return lines
 
 

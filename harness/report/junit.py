@@ -31,7 +31,7 @@ def results_as_junit(results: Sequence[Result]) -> str:
             suite,
             "testcase",
             classname=_legal(result.scenario.file),
-            name=_legal(f"{result.scenario.title} [{result.reading.name}]"),
+            name=_legal(f"{result.scenario.title} [{', '.join((result.reading.name, *result.systems))}]"),
         )
         if result.skipped is not None:
             ET.SubElement(case, "skipped", message=_legal(result.skipped))

@@ -76,6 +76,8 @@ def show_as_they_come(results: Iterable[Result], jobs: Sequence[Job], console: C
     )
     columns = _Columns.of(jobs, console)
     done = []
+    for line in dict.fromkeys(f"under test: {what} {name}" for job in jobs for what, name in _given(job)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(columns.header(), highlight=False, soft_wrap=True)
     with progress if live else nullcontext():
         task = progress.add_task("", total=len(jobs))
@@ -86,13 +88,17 @@ def show_as_they_come(results: Iterable[Result], jobs: Sequence[Job], console: C
     return done
 
 
-def show_failures(results: Sequence[Result], console: Console) -> None:
-    """Print what went wrong in those of ``results`` that did not pass."""
+def _given(job: Job) -> list[tuple[str, str]]:
+    return [(what, name) for what, name in (("server", job.server), ("node", job.node)) if name is not None]
+
+
+def show_failures(results: Sequence[Result], console: Console, *, traceback: bool = False) -> None:
+    """Print what went wrong in those of ``results`` that did not pass, and what was troubled all the same."""
     for result in results:
         # Why something was skipped stands in the table already.
-        if result.outcome not in (Outcome.PASSED, Outcome.SKIPPED):
+        if result.outcome not in (Outcome.PASSED, Outcome.SKIPPED) or result.troubles:
             console.print()
-            for line in explain(result):
+            for line in explain(result, traceback=traceback):
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

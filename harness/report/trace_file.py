@@ -9,9 +9,7 @@ from typing import Any
 from harness.report.as_json import code_value
 from harness.runner import Result
 from harness.trace import (
-    COPY_HOST,
     NEVER,
-    SERVER_HOST,
     EdgeKind,
     Outcome,
     SlotChange,
@@ -25,9 +23,6 @@ from reference_server.protocol import Code, Kind, format_address
 __all__ = ["trace_lines"]
 
 
-_SERVERS = {SERVER_HOST: "server", COPY_HOST: "copy of the server"}
-
-
 def trace_lines(result: Result) -> Iterator[str]:
     """Yield the lines, each with its newline. Columns that do not apply are left out."""
     header = {
@@ -37,6 +32,7 @@ def trace_lines(result: Result) -> Iterator[str]:
         "file": result.scenario.file,
         "reading": result.reading.name,
         "seed": result.seed,
+        "systems": list(result.systems),
         "wire": result.wire,
         "digest": result.digest,
     }
@@ -54,7 +50,7 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
         record: dict[str, Any] = {
             "type": "edge",
             "at_us": edge.at_us,
-            "host": _SERVERS[edge.host] if edge.host < 0 else trace.nodes[edge.host],
+            "host": trace.host(edge.host),
             "what": EdgeKind(edge.what).name.lower(),
             "done": bool(edge.done),
         }
@@ -65,6 +61,11 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
         elif edge.what == EdgeKind.CLONED:
             record["of"] = "server" if edge.host < 0 else trace.nodes[edge.value]
         yield edge.at_us, record
+    for trouble in trace.troubles:
+        yield (
+            trouble.at_us,
+            {"type": "trouble", "at_us": trouble.at_us, "host": trace.host(trouble.host), "what": trouble.what},
+        )
     for e in trace.exchanges:
         record = {
             "type": "request",
@@ -121,7 +122,7 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
         } | ({"server": "copy"} if slot.server else {})
         yield slot.at_us, record
     for count in trace.counts:
-        record = {"type": "registered", "at_us": count.at_us, "live": count.live}
+        record = {"type": "registered", "at_us": count.at_us, "live": None if count.live == NEVER else count.live}
         yield count.at_us, record | ({"server": "copy"} if count.server else {})
     for row in trace.failures:
         record = {

@@ -154,6 +154,8 @@ def _judge_counts(history: History, tally: Tally) -> None:
     ledger = history.once(Ledger)
     off, last_us = [0, 0], [NEVER, NEVER]
     for at_us, live, server in history.trace.counts:
+        if live == NEVER:
+            continue  # It could not be asked.
         was_off, off[server] = off[server], live - ledger.live_at(at_us, server)
         last_us[server] = at_us
         if off[server] not in (0, was_off):

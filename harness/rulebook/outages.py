@@ -75,7 +75,7 @@ def _is_gone(history: History, node: NodeView, stop: Downtime, back_us: int) -> 
     if history.trace.sees_slots:
         # At the very instant of the return a register may already have taken it anew.
         return any(slot.change in GONE for slot in node.slots if stop.start_us <= slot.at_us <= back_us)
-    counted = [count.live for count in history.trace.counts if count.at_us == back_us]
+    counted = [count.live for count in history.trace.counts if count.at_us == back_us and count.live != NEVER]
     if counted:
         return counted[0] <= history.once(Ledger).live_at(back_us)
     for each in due(history):

@@ -42,6 +42,7 @@ __all__ = [
     "Step",
     "Text",
     "Timeout",
+    "Use",
     "WallInstant",
     "Zone",
     "frame_of",
@@ -88,6 +89,9 @@ _PATTERN_SCHEMA = {"type": "string", "minLength": 1, "examples": ["fdl-1", "fdl-
 Text = Annotated[str, PlainValidator(values.text), WithJsonSchema({"type": "string", "minLength": 1})]
 NodeName = Annotated[str, PlainValidator(values.node_name), WithJsonSchema({"type": "string", "minLength": 1})]
 HostName = Annotated[str, PlainValidator(values.host_name), WithJsonSchema({"type": "string", "minLength": 1})]
+Use = Annotated[
+    str, PlainValidator(values.use), WithJsonSchema({"type": "string", "examples": ["package.module:factory"]})
+]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Rule = Annotated[
     str,

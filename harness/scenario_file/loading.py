@@ -9,7 +9,18 @@ from typing import Any
 
 from harness.faults import timeline_problems
 from harness.problems import Complaint, Loc, Mistake, Problem, ScenarioError
-from harness.scenario import Between, Certificate, Event, Expect, LicenceSpec, NetworkSpec, Scenario, ServerSpec, Verb
+from harness.scenario import (
+    Between,
+    Certificate,
+    Event,
+    Expect,
+    LicenceSpec,
+    NetworkSpec,
+    NodeUse,
+    Scenario,
+    ServerSpec,
+    Verb,
+)
 from harness.scenario_file.checking import checked, checked_events
 from harness.scenario_file.document import Document, Given
 from harness.scenario_file.frame import Frame
@@ -95,14 +106,22 @@ def _scenario(tables: FileTable, events: tuple[Event, ...], document: Document |
         duration_us=tables.duration,
         reading=tables.reading,
         licence=_licence(tables.licence),
-        server=_server(tables.server),
         network=NetworkSpec(latency_us=tables.network.latency, timeout_us=tables.network.timeout),
+        server=_server(tables.server, document),
         nodes=tuple(node for table in tables.nodes for node in table.nodes()),
+        node_uses=tuple(_node_uses(tables, document)),
         events=events,
         expects=tuple(
             _expect(table, index, document.place(("expect", index))[0]) for index, table in enumerate(tables.expect)
         ),
     )
+
+
+def _node_uses(tables: FileTable, document: Document | Given) -> Iterator[NodeUse]:
+    for index, table in enumerate(tables.nodes):
+        if table.use is not None:
+            names = tuple(node.name for node in table.nodes())
+            yield NodeUse(index=index, nodes=names, use=table.use, place=document.place(("nodes", index, "use")))
 
 
 def _licence(table: LicenceTable) -> LicenceSpec:
@@ -118,7 +137,7 @@ def _licence(table: LicenceTable) -> LicenceSpec:
     )
 
 
-def _server(table: ServerTable) -> ServerSpec:
+def _server(table: ServerTable, document: Document | Given) -> ServerSpec:
     return ServerSpec(
         address=table.address,
         port=table.port,
@@ -126,6 +145,8 @@ def _server(table: ServerTable) -> ServerSpec:
         ttl_us=table.ttl,
         autostart=table.autostart,
         nohup=table.nohup,
+        use=table.use,
+        place=(0, 0) if table.use is None else document.place(("server", "use")),
     )
 
 

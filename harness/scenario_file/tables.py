@@ -43,6 +43,7 @@ from harness.scenario_file.keys import (
     Step,
     Text,
     Timeout,
+    Use,
     WallInstant,
     Zone,
     frame_of,
@@ -132,6 +133,10 @@ class ServerTable(Table):
     )
     autostart: bool = Field(False, description="Whether the program starts with the machine.")
     nohup: bool = Field(True, description="Whether the program outlives the session in which it was started.")
+    use: Use | None = Field(
+        None,
+        description="What makes the server under test, as package.module:factory. Left out: the reference server.",
+    )
 
 
 class NodesTable(Table):
@@ -160,6 +165,9 @@ class NodesTable(Table):
     by_name: bool = Field(False, description="Whether the Server Address of the node is the server's name in the DNS.")
     clone_of: NodeName | None = Field(
         None, description="The node from whose machine this one is copied, at a node.clone; until then it is off."
+    )
+    use: Use | None = Field(
+        None, description="What makes the nodes under test, as package.module:factory. Left out: the reference node."
     )
 
     @classmethod

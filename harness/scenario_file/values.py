@@ -47,6 +47,7 @@ __all__ = [
     "step",
     "text",
     "timeout",
+    "use",
     "zone",
 ]
 
@@ -87,6 +88,15 @@ def node_name(value: object) -> str:
     name = text(value)
     if name == SERVER or "*" in name or "?" in name:
         raise Mistake(shown(name), f"a name without * and ?, other than {SERVER!r}")
+    return name
+
+
+def use(value: object) -> str:
+    """Return the name of what makes a system under test. Whether there is one shows when it is looked for."""
+    name = text(value)
+    parts = name.split(":")
+    if len(parts) != 2 or not all(each.isidentifier() for part in parts for each in part.split(".")):
+        raise Mistake(shown(name), 'what makes the system under test, such as "package.module:factory"')
     return name
 
 

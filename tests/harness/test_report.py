@@ -199,6 +199,7 @@ def test_the_trace_opens_with_what_was_run() -> None:
         "file": "x.toml",
         "reading": "literal",
         "seed": 0,
+        "systems": [],
         "wire": "memory",
         "digest": made.digest,
     }
