@@ -15,7 +15,7 @@ from harness.faults import Happening, Phase, Plan
 from harness.recorder import Recorder
 from harness.scenario import Certificate, LicenceSpec, Scenario, Verb
 from harness.trace import NEVER, SERVER_HOST, EdgeKind, Spoilt, Verdict
-from harness.wires import Memory, Wire
+from harness.wires import Memory, Wire, WithNetwork
 from reference_server.authority import Authority, Change
 from reference_server.licence import Licence
 from reference_server.protocol import Answer, Instant, Refusal, Request
@@ -95,6 +95,12 @@ class ServerHost:
         self._skipped = (NEVER, 0)
         #: The last instant at which the program was asked something, or could not have been.
         self._asked_us = NEVER
+        #: Over which stretches the scenario states how many slots are live.
+        self._stated = [
+            (expect.between.first_us, expect.between.last_us)
+            for expect in scenario.expects
+            if expect.registered is not None and expect.between is not None
+        ]
 
     @property
     def certificate(self) -> Certificate:
@@ -312,6 +318,8 @@ class ServerHost:
         if known and self._record.server(place) != self._place:
             return None  # Nor one to another machine.
         if failed is not None:
+            if not self.runs and isinstance(self._wire, WithNetwork):
+                self._wire.refuse(source)
             self._record.arrived(self._agenda.now, place, failed, self._place)
             return Outgoing(None)
         self.note_skipped_date()
@@ -323,7 +331,7 @@ class ServerHost:
                 self._record.arrived(self._agenda.now, place, verdict, self._place)
             self._crash(place)
             return None if verdict is Verdict.NONE else Outgoing(None)
-        self._look_before()
+        self._look_before_request()
         reply = self._wire.ask(request, source, self.clock.instant(self._agenda.now))
         self._asked_us = self._agenda.now
         self._look_later()
@@ -365,12 +373,10 @@ class ServerHost:
         """Count the slots whenever the scenario states how many are live from now on, and at its end."""
         if self._wire.sees_slots:
             return
-        instants = {self._scenario.duration_us}
+        instants = {self._scenario.duration_us, *(at_us for stretch in self._stated for at_us in stretch)}
         for expect in self._scenario.expects:
             if expect.registered is not None and expect.at_us is not None:
                 instants.add(expect.at_us)
-            elif expect.registered is not None and expect.between is not None:
-                instants |= {expect.between.first_us, expect.between.last_us}
         for at_us in sorted(instants):
             if at_us >= self._agenda.now:
                 self._agenda.at(at_us, Part.LOOK, (self._place,), self._look)
@@ -384,12 +390,17 @@ class ServerHost:
             self._agenda.at(self._agenda.now, Part.LOOK, (self._place,), self._look)
 
     def _look_before(self) -> None:
-        """Count the slots as they are before this instant.
-
-        Between two requests the number only falls, so that no fall is missed that a request makes up for.
-        """
+        """Count the slots as they are just before this instant."""
         if not self._wire.sees_slots and self._agenda.now - 1 > self._asked_us:
             self._count(self._agenda.now - 1)
+
+    def _look_before_request(self) -> None:
+        """Count the slots before a request, where the scenario states their number over a stretch.
+
+        Between two requests it only falls; so no fall is missed that the request makes up for.
+        """
+        if any(first_us < self._agenda.now <= last_us for first_us, last_us in self._stated):
+            self._look_before()
 
     def _count(self, at_us: int) -> None:
         if not self.runs or self.frozen:

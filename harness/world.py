@@ -31,7 +31,7 @@ from harness.scenario import Scenario, Verb
 from harness.server_host import Outgoing, ServerHost, licence_of
 from harness.systems import Ambient, Host, UnderTest
 from harness.trace import COPY_HOST, SERVER_HOST, EdgeKind, Spoilt, Trace
-from harness.wires import Memory, ServerFactory, Wire, WireFactory
+from harness.wires import Memory, ServerFactory, Wire, WireFactory, WithNetwork
 from reference_server.authority import Authority
 from reference_server.protocol import (
     SIMULATED_KEY,
@@ -349,6 +349,8 @@ class World:
         delays_us = fate.delays_us if target is not None else ()
         lost = not delays_us and not (fate.rejected and target is not None)
         place = self._record.sent(now, i, node, send, reported=reported, source=source, form=form, lost=lost)
+        if lost and target is not None and isinstance(self._wires[0], WithNetwork):
+            self._wires[0].lose(node.address)
         trip = _Trip(i, node.number, source, self._origin(i, target), place)
         order = (now, i, node.number)
         if fate.rejected and target is not None:

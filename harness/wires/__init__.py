@@ -5,10 +5,10 @@ is a wire or part of one. The same scenario gives the same verdicts over each wi
 """
 
 from harness.wires.memory import Memory
-from harness.wires.names import MEMORY, WIRES
-from harness.wires.wire import ServerFactory, Unfit, Wire, WireFactory
+from harness.wires.names import ASGI, MEMORY, NETNS, TLS, WIRES
+from harness.wires.wire import ServerFactory, Unfit, Wire, WireFactory, WithNetwork
 
-__all__ = ["MEMORY", "WIRES", "Memory", "ServerFactory", "Unfit", "Wire", "WireFactory", "wire_named"]
+__all__ = ["MEMORY", "WIRES", "Memory", "ServerFactory", "Unfit", "Wire", "WireFactory", "WithNetwork", "wire_named"]
 
 
 def wire_named(name: str) -> WireFactory:
@@ -18,8 +18,16 @@ def wire_named(name: str) -> WireFactory:
     """
     if name == MEMORY:
         return Memory
-    if name == "asgi":
+    if name == ASGI:
         from harness.wires.asgi import Asgi
 
         return Asgi
+    if name == TLS:
+        from harness.wires.tls import Tls
+
+        return Tls
+    if name == NETNS:
+        from harness.wires.netns import Netns
+
+        return Netns
     raise ValueError(f"no wire is named {name!r}; there are {', '.join(WIRES)}")

@@ -67,9 +67,8 @@ class Asgi:
         self._reading = reading
         self._folder = scratch()
         root = Path(self._folder.name)
-        self._machine = machine(root / "machine")
-        self._identity = self._licensed = this_machine(self._machine).fingerprint
-        self._bundle = unpacked(root / "bundle", licence_for(self._machine, licence))
+        self._identity = self._licensed = this_machine(machine(root / "machine")).fingerprint
+        self._bundle = unpacked(root / "bundle", licence_for(self._licensed, licence))
         self._serial = 1
         self._state = root / "state"
         self._state.mkdir()
@@ -153,14 +152,19 @@ class Asgi:
     def use(self, licence: Licence) -> None:
         """Put a newer licence file in place."""
         self._serial += 1
-        use_file(self._bundle, licence_for(self._machine, licence, serial=self._serial))
+        use_file(self._bundle, licence_for(self._licensed, licence, serial=self._serial))
 
     def drift(self, drifted: bool) -> None:
         """Let the machine show another fingerprint, or its own again."""
         self._identity = "drifted" if drifted else self._licensed
 
     def image(self) -> _Image:
-        """Return the files of the store. Its index of the log (``-shm``) is made anew from the others."""
+        """Return the files of the store. Its index of the log (``-shm``) is made anew from the others.
+
+        What a destroyed server leaves is of no use to any program.
+        """
+        if self._destroyed:
+            return _Image({}, {})
         found = [path for path in self._files() if not path.name.endswith("-shm")]
         return _Image({path.name: path.read_bytes() for path in found}, _order(self._authority))
 

@@ -19,7 +19,6 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from reference_server.bundle import FOLDER_NAME, LICENCE_NAME, IssuedLicence, archive, sealed_licence
 from reference_server.licence import Licence, expiry_us
-from reference_server.machine.identity import this_machine
 from reference_server.sealed import new_key
 
 __all__ = ["last_day", "licence_for", "machine", "scratch", "unpacked", "use_file"]
@@ -49,8 +48,8 @@ def machine(root: Path, name: str = "one") -> Path:
     return root
 
 
-def licence_for(root: Path, licence: Licence, *, serial: int = 1) -> IssuedLicence:
-    """Return what the issuer's file for the machine ``root`` says, so that a program makes ``licence`` of it.
+def licence_for(fingerprint: str, licence: Licence, *, serial: int = 1) -> IssuedLicence:
+    """Return what the issuer's file for a machine says, so that a program makes ``licence`` of it.
 
     :raises ValueError: if the licence ends at an instant at which no day ends anywhere.
     """
@@ -60,7 +59,7 @@ def licence_for(root: Path, licence: Licence, *, serial: int = 1) -> IssuedLicen
         bundle="L-1-1",
         serial=serial,
         company="Example Ltd",
-        machine=this_machine(root).fingerprint,
+        machine=fingerprint,
         capacity=licence.capacity,
         ranges=licence.ranges,
         applications=licence.applications,

@@ -5,12 +5,30 @@ A scenario is skipped over a wire that cannot express it, and never passed.
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterator
+
+from harness.durations import format_instant
+from harness.faults import Phase, plan
 from harness.scenario import Scenario, Verb
 from harness.wires.installed import last_day
-from harness.wires.names import MEMORY
-from reference_server.readings import Reading
+from harness.wires.names import ASGI, MEMORY
+from reference_server.readings import LITERAL, Reading
 
 __all__ = ["why_not"]
+
+#: Wall clocks of real programs count nanoseconds in 64 bits from the year 1970 on.
+_LAST_WALL_US = (1 << 63) // 1000
+_DOWN = (
+    Verb.SERVER_STOP,
+    Verb.SERVER_LOGOUT,
+    Verb.SERVER_CRASH,
+    Verb.SERVER_REBOOT,
+    Verb.SERVER_SUSPEND,
+    Verb.SERVER_HANG,
+    Verb.SERVER_DESTROY,
+)
 
 
 def why_not(scenario: Scenario, reading: Reading, wire: str, *, own_server: bool = False) -> str | None:
@@ -18,20 +36,90 @@ def why_not(scenario: Scenario, reading: Reading, wire: str, *, own_server: bool
 
     :param own_server: whether the scenario is to be run with a server of somebody's own.
     """
+    return next(_reasons(scenario, reading, wire, own_server), None)
+
+
+def _reasons(scenario: Scenario, reading: Reading, wire: str, own_server: bool) -> Iterator[str]:
     if wire == MEMORY:
-        return None
+        return
     if own_server:
-        return "a server of one's own is reached in its own way, whatever the wire"
-    return _no_licence_file(scenario)
+        yield "a server of one's own is reached in its own way, whatever the wire"
+    yield from _no_licence_file(scenario)
+    if wire == ASGI:
+        return
+    if reading != LITERAL:
+        yield f"the server program keeps to the reading {LITERAL.name} alone"
+    yield from _not_here()
+    yield from _nobody_to_ask(scenario)
+    yield from _wrong_dates(scenario)
 
 
-def _no_licence_file(scenario: Scenario) -> str | None:
-    """Tell why no licence file can say what the scenario licenses."""
+def _no_licence_file(scenario: Scenario) -> Iterator[str]:
+    """Yield why no licence file can say what the scenario licenses."""
     changes = [event.at_us for event in scenario.events if event.verb is Verb.LICENCE_CHANGE]
     for licence in [scenario.licence, *(scenario.licence_at(at_us) for at_us in changes)]:
         if licence.expires_us is not None:
             try:
                 last_day(licence.expires_us)
             except ValueError as error:
-                return str(error)
-    return None
+                yield str(error)
+
+
+def _not_here() -> Iterator[str]:
+    """Yield what is missing on this machine for running the server program."""
+    # Only who runs programs needs what they need.
+    from harness.wires.process import faketime
+
+    if faketime() is None:
+        yield "libfaketime, which sets the clock of the server program, is not installed (apt-get install faketime)"
+    if os.geteuid() != 0 and shutil.which("unshare") is None:
+        yield "the server program wants to be run by root, and there is no unshare to play it"
+
+
+def _nobody_to_ask(scenario: Scenario) -> Iterator[str]:
+    """Yield the statements about live slots that nobody can make from outside the program."""
+    away = [*_away(scenario)]
+    for expect in scenario.expects:
+        if expect.registered is None:
+            continue
+        where = f"line {expect.line} states" if expect.line else "an expectation states"
+        if expect.between is not None:
+            if expect.between.hold == "ever":
+                yield f"{where} that a number of slots is live at some instant, and they are not counted at every one"
+            instants = [expect.between.first_us, expect.between.last_us]
+        else:
+            assert expect.at_us is not None, "an expectation has an instant or a stretch"
+            instants = [expect.at_us]
+        for first_us, end_us in away:
+            if first_us <= instants[-1] and (end_us is None or instants[0] < end_us):
+                at_us = max(first_us, instants[0])
+                yield f"{where} how many slots are live at {format_instant(at_us)}, when the server cannot be asked"
+
+
+def _away(scenario: Scenario) -> Iterator[tuple[int, int | None]]:
+    """Yield the stretches ``[start, end)`` in which the server does not answer; the last one may have no end."""
+    since_us: int | None = None
+    by: int | None = None
+    for happening in plan(scenario).happenings:
+        event = happening.event
+        if event is None or happening.phase is Phase.IMAGE:
+            continue
+        if happening.verb in _DOWN and since_us is None:
+            since_us, by = happening.at_us, event.index
+        elif happening.verb is Verb.SERVER_DESTROY:
+            by = event.index
+        elif happening.verb in (Verb.SERVER_START, Verb.SERVER_RESUME) and since_us is not None:
+            ends_itself = event.verb is not happening.verb
+            if not ends_itself or event.index == by:
+                yield since_us, happening.at_us
+                since_us = None
+    if since_us is not None:
+        yield since_us, None
+
+
+def _wrong_dates(scenario: Scenario) -> Iterator[str]:
+    """Yield that the server's wall clock shows what that of no real program can."""
+    clock = plan(scenario).server_clock
+    instants = [0, scenario.duration_us, *(event.at_us for event in scenario.events)]
+    if any(not 0 <= clock.wall_us(at_us) < _LAST_WALL_US for at_us in instants if at_us <= scenario.duration_us):
+        yield "the server's wall clock shows a date before 1970 or after 2262, which that of no real program does"

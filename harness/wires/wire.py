@@ -7,14 +7,14 @@ it comes from and the instant at which it arrives. What carries them, and what a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from reference_server.authority import Authority, Change, Reply
 from reference_server.licence import Licence
 from reference_server.protocol import Instant, Request
 from reference_server.readings import Reading
 
-__all__ = ["ServerFactory", "Started", "Unfit", "Wire", "WireFactory"]
+__all__ = ["ServerFactory", "Started", "Unfit", "Wire", "WireFactory", "WithNetwork"]
 
 ServerFactory: TypeAlias = Callable[[Licence, Reading], Authority]
 
@@ -85,6 +85,17 @@ class Wire(Protocol):
 
     def close(self) -> None:
         """Leave nothing behind: no process, no port, no file."""
+
+
+@runtime_checkable
+class WithNetwork(Protocol):
+    """What a wire has besides that carries real packets: it shows that those come to nothing that should."""
+
+    def lose(self, address: int) -> None:
+        """Send something from ``address`` that the network has to lose."""
+
+    def refuse(self, address: int) -> None:
+        """Connect from ``address`` to a program that does not run, whose port has to refuse."""
 
 
 #: Makes a wire to a server that the factory makes from a licence and a reading.

@@ -1,8 +1,10 @@
 """``fdl-server``, started from a bundle as ``bin/server``: runs the authorization server, or destroys it.
 
-Its options are the documented ones, with one dash (R078 to R080, R122 to R124). Two environment variables serve tests:
+Its options are the documented ones, with one dash (R078 to R080, R122 to R124). Environment variables serve tests:
 ``FDL_HARNESS_BUNDLE`` is the folder of the bundle (the launcher sets it), ``FDL_HARNESS_BIND`` the address to listen
-on, all of the machine's if left out.
+on, all of the machine's if left out; ``FDL_HARNESS_BOOT_CLOCK`` names the file of a simulated clock
+(`reference_server.program.clocks`); ``FDL_HARNESS_SIMULATED_SOURCES=1``, where the address is 127.0.0.1, lets a
+simulation say which address a request comes from (`reference_server.program.serving.server_of`).
 """
 
 from __future__ import annotations
@@ -93,3 +95,7 @@ def _parsed(given: list[str]) -> _Call:
         raise StopError(Exit.USAGE, Text.OPTION_NEEDS_VALUE, option=error.option_name) from None
     assert isinstance(call, _Call), "the command returns one"
     return call
+
+
+if __name__ == "__main__":
+    main()

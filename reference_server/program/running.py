@@ -117,7 +117,12 @@ def _serve(speaker: Speaker, here: Here, store: Store, listening: socket.socket)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise StopError(Exit.NO_CERTIFICATE, Text.NO_CERTIFICATE, path=here.folder / "tls", reason=reason) from None
-    server = server_of(face(service, log, give_up), context, connections=most_connections())
+    server = server_of(
+        face(service, log, give_up),
+        context,
+        connections=most_connections(),
+        simulated_sources=os.environ.get("FDL_HARNESS_SIMULATED_SOURCES") == "1" and host == "127.0.0.1",
+    )
     # Whoever has read the banner may tell the program to end.
     end_on_signals(server)
     _tell(speaker.say(Text.BANNER))

@@ -160,11 +160,14 @@ def server_of(
     *,
     header_seconds: float = HEADER_SECONDS,
     connections: int = MOST_CONNECTIONS,
+    simulated_sources: bool = False,
 ) -> uvicorn.Server:
     """Return a server of ``app`` that is to be run on a socket.
 
     :param header_seconds: how long the head of a request may take, and so may a handshake, and an answer to be read.
     :param connections: beyond so many, a new one is closed.
+    :param simulated_sources: believe a connection from 127.0.0.1 that its requests come from the address in their
+        header ``x-forwarded-for``, which is how a simulation on one machine tells its nodes apart.
     """
     limits: dict[str, Any] = {"header_seconds": header_seconds, "most_connections": connections}
     config = uvicorn.Config(
@@ -175,6 +178,9 @@ def server_of(
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whoever could choose where a request comes from could register from any address.
+        proxy_headers=simulated_sources,
+        forwarded_allow_ips="127.0.0.1",
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=3,
         backlog=_BACKLOG,

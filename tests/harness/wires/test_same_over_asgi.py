@@ -5,9 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given, settings
 
+from harness.scenario import Scenario
+from harness.wires import wire_named
+from harness.wires.limits import why_not
+from harness.world import run
 from reference_server.readings import READINGS
 from tests.harness.wires.library import FILES, named, over, rulings, seen_at_nodes
+from tests.harness.worlds import scenarios
 
 
 @pytest.mark.parametrize("file", FILES, ids=named)
@@ -29,3 +35,14 @@ def same(file: Path, reading: str) -> None:
     assert seen_at_nodes(there.trace) == seen_at_nodes(here.trace)
     # It went over the wire, every poll of it.
     assert len(there.trace.exchanges) == sum(here.trace.requests)
+
+
+@pytest.mark.parametrize("name", READINGS)
+@settings(max_examples=12)
+@given(scenario=scenarios())
+def test_the_same_in_any_world(name: str, scenario: Scenario) -> None:
+    reading = READINGS[name]
+    assume(why_not(scenario, reading, "asgi") is None)
+    here, there = run(scenario, reading, every_poll=True), run(scenario, reading, wire=wire_named("asgi"))
+    assert there.digest() == here.digest()
+    assert seen_at_nodes(there) == seen_at_nodes(here)
