@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fake_fdl_nodes.node import Effect, Ended, Ending, Node, Reason, Send, Status, Timer
-from reference_server.protocol import Answer, Code, Instant, Refusal
+from fake_fdl_nodes.node import Changed, Effect, Ended, Ending, Node, Reason, Send, Status, Timer
+from reference_server.protocol import Answer, Code, Instant, Refusal, Release
 
 _HOUR_US = 3_600_000_000
 
@@ -300,3 +300,15 @@ class DatesByBootTime(Node):
         assert self._started is not None, "a node that fails has started"
         wall_us = self._started.wall_us + now.boot_us - self._started.boot_us
         return super()._list(code, number, Instant(now.boot_us, wall_us))
+
+
+class KeepsAfterUnbind(Node):
+    """Stays registered when its unbind is granted."""
+
+    def answer(self, answer: Answer, now: Instant) -> list[Effect]:
+        status = self.status
+        effects = super().answer(answer, now)
+        if isinstance(answer, Release) and self.status is Status.UNREGISTERED:
+            self.status = status
+            effects = [each for each in effects if not isinstance(each, Changed)]
+        return effects

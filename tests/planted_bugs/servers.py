@@ -401,3 +401,26 @@ class AgesByBootTimeOverAStop(Authority):
         if self._seen is not None:
             now = Instant(now.boot_us, self._seen.wall_us + now.boot_us - self._seen.boot_us)
         return super().start(now, downtime_us=downtime_us)
+
+
+class AnswersAnew(Authority):
+    """Answers a copy of a request with a new grant, of another capacity, though it changes nothing."""
+
+    def handle(self, request: Request | Malformed, source: int, now: Instant) -> Reply:
+        known = not isinstance(request, Malformed) and any(
+            row.request == request for row in self.answer_rows(request.installation)
+        )
+        reply = super().handle(request, source, now)
+        if known and isinstance(reply.answer, Grant):
+            grant = replace(reply.answer, capacity=77)
+            reply = reply._replace(answer=replace(grant, signature=signature_of(grant, self.licence.key)))
+        return reply
+
+
+class RenewsForCopies(Authority):
+    """Takes a copy of a request for a new one, and lets a slot live on by it."""
+
+    def handle(self, request: Request | Malformed, source: int, now: Instant) -> Reply:
+        if not isinstance(request, Malformed):
+            self._answered.pop(request.installation, None)
+        return super().handle(request, source, now)

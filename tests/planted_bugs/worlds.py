@@ -147,3 +147,9 @@ SECOND = scene(event(DAY, Verb.SERVER_SECOND))
 UNTRUSTED = scene(event(DAY + HOUR, Verb.TLS_USE, certificate=Certificate(ca="another")))
 CLOSED_PORT = scene(event(DAY + HOUR, Verb.FIREWALL_REJECT, "fdl-1", lasts_us=5 * HOUR, port=8081))
 DESTROYED = scene(event(DAY + HOUR, Verb.SERVER_DESTROY), event(DAY + 2 * HOUR, Verb.SERVER_START))
+
+#: The poll at 26 h comes a second time 10 minutes later; then the node is gone.
+TWICE = scene(
+    event(DAY + 2 * HOUR - MINUTE, Verb.NETWORK_DUPLICATE, "fdl-1", lasts_us=2 * MINUTE, by_us=10 * MINUTE),
+    event(DAY + 3 * HOUR, Verb.NODE_CRASH, "fdl-1"),
+)
