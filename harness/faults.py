@@ -161,6 +161,7 @@ _ENDS = {
     Verb.SERVER_SLOW: Verb.SERVER_SLOW,
     Verb.SERVER_CLONE: Verb.SERVER_CLONE,
     Verb.ANSWER_SPOIL: Verb.ANSWER_SPOIL,
+    Verb.NODE_REPORT: Verb.NODE_REPORT,
     Verb.TLS_USE: Verb.TLS_USE,
 }
 #: What brings an earlier state back, or copies one.

@@ -70,6 +70,7 @@ class Verb(Enum):
     NODE_MOVE = "node.move"
     NODE_UPLINK = "node.uplink"
     NODE_POINT = "node.point"
+    NODE_REPORT = "node.report"
     NODE_ROLLBACK = "node.rollback"
     NODE_CLONE = "node.clone"
     NETWORK_CUT = "network.cut"
@@ -182,8 +183,9 @@ class Event:
     address that it is about, ``last_address`` the last one of a pool. ``percent`` is a chance. ``by_us`` and
     ``jitter_us`` are amounts of time. ``kind`` is that of a NAT, ``how`` an answer is spoilt, ``moment`` the part of a
     request at which the server crashes, ``to_us`` the instant whose state comes back, ``of`` the node that is cloned,
-    ``changes`` are fields of the licence with their new values. ``ppm`` is how
-    fast clocks drift, or how fast a wall clock is slewed. ``idle`` tells that the event does nothing in this scenario.
+    ``text`` what a node reports as its address, ``changes`` are fields of the licence with their new values. ``ppm``
+    is how fast clocks drift, or how fast a wall clock is slewed. ``idle`` tells that the event does nothing in this
+    scenario.
     """
 
     index: int
@@ -211,6 +213,7 @@ class Event:
     moment: str = "stored"
     to_us: int = 0
     of: str | None = None
+    text: str = ""
     changes: tuple[tuple[str, Any], ...] = ()
     idle: bool = False
 

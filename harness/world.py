@@ -15,6 +15,7 @@ poll, some of it ahead of its time; that is safe because whoever could see the d
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeAlias
@@ -42,6 +43,7 @@ from reference_server.protocol import (
     Refusal,
     Request,
     decode_request,
+    encode_request,
     format_address,
 )
 from reference_server.readings import Reading
@@ -142,6 +144,7 @@ class World:
         self._remembered: list[Remembered | None] = [None] * len(nodes)
         self._trusts = ["site"] * len(nodes)
         self._spoils: list[dict[int, str]] = [{} for _ in nodes]
+        self._reports: list[dict[int, str]] = [{} for _ in nodes]
         #: The two latest answers that were sent to each node.
         self._answers: list[tuple[Answer, ...]] = [()] * len(nodes)
         self._images: dict[int, dict[int, _Image]] = {}
@@ -274,6 +277,9 @@ class World:
             edge(now, i, EdgeKind.POINTED, value=event.address or 0)
         elif verb is Verb.TLS_TRUST:
             self._trusts[i] = event.ca
+        elif verb is Verb.NODE_REPORT:
+            if self._reports[i].pop(event.index, None) is None:
+                self._reports[i][event.index] = event.text
         elif verb is Verb.ANSWER_SPOIL:
             if self._spoils[i].pop(event.index, None) is None:
                 self._spoils[i][event.index] = event.how
@@ -334,10 +340,10 @@ class World:
 
     def _send(self, i: int, send: Send) -> None:
         node, now = self._nodes[i], self._agenda.now
+        said = self._said(i, send.request)
         reported, form = 0, 0
         try:
-            request = decode_request(send.request) if isinstance(send.request, bytes) else send.request
-            reported = request.address
+            reported = (decode_request(said) if isinstance(said, bytes) else said).address
         except ProtocolError as error:
             form = int(error.code)
         target = self._target(i)
@@ -361,8 +367,15 @@ class World:
             self._agenda.at(now + after_us, Part.SERVER_ARRIVAL, order, self._answer, refused, Outgoing(None))
         for delay_us in delays_us:
             self._arrives_us[i] = max(self._arrives_us[i], now + delay_us)
-            args = (trip, target, send.request, fate.damaged, now)
+            args = (trip, target, said, fate.damaged, now)
             self._agenda.at(now + delay_us, Part.SERVER_ARRIVAL, order, self._arrive, *args)
+
+    def _said(self, i: int, request: Request | bytes) -> Request | bytes:
+        """Return what node ``i`` says, with the address that it is made to report."""
+        text = next(reversed(self._reports[i].values()), None)
+        if text is None or isinstance(request, bytes):
+            return request
+        return json.dumps(json.loads(encode_request(request)) | {"address": text}).encode()
 
     def _target(self, i: int) -> int | None:
         """Return the address that node ``i`` connects to, ``None`` if it cannot find out."""
@@ -558,6 +571,7 @@ class World:
             or not self._network.clean(i, now)
             or not self._finds_server(i)
             or self._spoils[i]
+            or self._reports[i]
             or self._arrives_us[i] > now
         ):
             return

@@ -56,6 +56,7 @@ _DISTURBING = frozenset(
         Verb.NAT_ADD,
         Verb.NODE_UPLINK,
         Verb.NODE_POINT,
+        Verb.NODE_REPORT,
         Verb.NODE_ROLLBACK,
         Verb.SERVER_MOVE,
         Verb.SERVER_SLOW,

@@ -25,14 +25,15 @@ Read = TypeVar("Read")
 class Frame:
     """What other keys depend on; ``None`` for what a mistake leaves unknown.
 
-    ``fleets`` has the names and the first address of each ``[[nodes]]``, ``names`` those of all nodes, ``clones`` the
-    original of each copy. ``autostart`` and ``nohup`` are those of the server.
+    ``fleets`` has the names and the first address of each ``[[nodes]]``, ``names`` those of all nodes, ``addresses``
+    the address of each, ``clones`` the original of each copy. ``autostart`` and ``nohup`` are those of the server.
     """
 
     start_us: int | None
     duration_us: int | None
     fleets: tuple[tuple[tuple[str, ...] | None, int | None], ...]
     names: tuple[str, ...] | None
+    addresses: dict[str, int]
     clones: dict[str, str]
     autostart: bool
     nohup: bool
@@ -55,6 +56,12 @@ class Frame:
             duration_us=_if_right(values.lasting, data.get("duration")),
             fleets=fleets,
             names=names,
+            addresses={
+                name: first + k
+                for own, first in fleets
+                if own is not None and first is not None
+                for k, name in enumerate(own)
+            },
             clones=_clones(tables),
             autostart=machine.get("autostart", False) is True,
             nohup=machine.get("nohup", True) is not False,

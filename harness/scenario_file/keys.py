@@ -69,11 +69,11 @@ def _registration(value: object, info: ValidationInfo) -> int | None:
 
 
 def _matching_nodes(value: object, info: ValidationInfo) -> tuple[str, ...]:
-    return values.nodes_matching(value, frame_of(info).names)
+    return values.nodes_matching(value, frame_of(info).names, frame_of(info).addresses)
 
 
 def _matching_hosts(value: object, info: ValidationInfo) -> tuple[str, ...]:
-    return values.hosts_matching(value, frame_of(info).names)
+    return values.hosts_matching(value, frame_of(info).names, frame_of(info).addresses)
 
 
 def _listed(value: object) -> object:
@@ -88,7 +88,7 @@ _FAILURES_SCHEMA = {
     "examples": [30003, "/", "Incorrect License Format", "none"],
 }
 _ZONE_SCHEMA = {"type": "string", "examples": ["UTC", "Asia/Shanghai", "UTC+08:00"]}
-_PATTERN_SCHEMA = {"type": "string", "minLength": 1, "examples": ["fdl-1", "fdl-*"]}
+_PATTERN_SCHEMA = {"type": "string", "minLength": 1, "examples": ["fdl-1", "fdl-*", "192.168.100.0/24"]}
 
 Text = Annotated[str, PlainValidator(values.text), WithJsonSchema({"type": "string", "minLength": 1})]
 NodeName = Annotated[str, PlainValidator(values.node_name), WithJsonSchema({"type": "string", "minLength": 1})]

@@ -604,6 +604,17 @@ class NodePoint(EventTable):
     address: Address | None = Field(None, description="An address. Left out: the server's name in the DNS.")
 
 
+class NodeReport(EventTable):
+    """Nodes report their address in another form, or another one."""
+
+    model_config = ConfigDict(title="node report")
+
+    do: Literal["node.report"] = _DO
+    node: Nodes = _NODE
+    text: Text = Field(description="What they report as their address, be it one or not: IPv6, say.")
+    lasts: Lasting | None = _LASTS
+
+
 class DnsChange(EventTable):
     """The DNS answers with another address for the server's name."""
 
@@ -797,6 +808,7 @@ AnyEvent = (
     | NodeMove
     | NodeUplink
     | NodePoint
+    | NodeReport
     | NodeRollback
     | NodeClone
     | NetworkCut

@@ -8,10 +8,11 @@ matter of `harness.scenario_file.tables`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from fnmatch import fnmatchcase
 from fractions import Fraction
+from ipaddress import IPv4Address, IPv4Network
 from zoneinfo import ZoneInfo, available_timezones
 
 from harness.durations import format_duration, parse_duration
@@ -293,6 +294,17 @@ def percent(value: object) -> Fraction:
 # Addresses and names.
 
 
+def _in_subnet(value: str, addresses: Mapping[str, int], expected: str) -> tuple[str, ...]:
+    try:
+        subnet = IPv4Network(value)
+    except ValueError as error:
+        raise Mistake(f"{shown(value)} ({error})", expected) from None
+    inside = tuple(name for name, address in addresses.items() if IPv4Address(address) in subnet)
+    if not inside:
+        raise Mistake(f"{shown(value)}, in which no node is", "a subnet with the first address of a node")
+    return inside
+
+
 def address(value: object) -> int:
     """Return the IPv4 address as an integer."""
     if not isinstance(value, str):
@@ -319,26 +331,42 @@ def application_ranges(value: object) -> tuple[tuple[int, int], ...]:
     return pairs
 
 
-def nodes_matching(value: object, names: Sequence[str] | None) -> tuple[str, ...]:
-    """Return those of ``names`` that a name or pattern means, in order. Only ``*`` and ``?`` are special.
+def nodes_matching(
+    value: object, names: Sequence[str] | None, addresses: Mapping[str, int] | None = None
+) -> tuple[str, ...]:
+    """Return those of ``names`` that a name, a pattern or a subnet means, in order. Only ``*`` and ``?`` are special.
 
-    ``names`` is ``None`` where a mistake has left them unknown, and then nothing is matched.
+    ``names`` is ``None`` where a mistake has left them unknown, and then nothing is matched. A subnet, such as
+    ``192.168.100.0/24``, means the nodes whose first of their ``addresses`` lies in it.
     """
-    return _matching(value, names, 'the name of a node, or a pattern such as "fdl-*"', also=())
+    expected = 'the name of a node, a pattern such as "fdl-*", or a subnet such as "192.168.100.0/24"'
+    return _matching(value, names, addresses, expected, also=())
 
 
-def hosts_matching(value: object, names: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the hosts that a name or pattern means: nodes as in `nodes_matching`, or "server" alone."""
+def hosts_matching(
+    value: object, names: Sequence[str] | None, addresses: Mapping[str, int] | None = None
+) -> tuple[str, ...]:
+    """Return the hosts that a name, pattern or subnet means: nodes as in `nodes_matching`, or "server" alone."""
     if value == SERVER:
         return (SERVER,)
-    return _matching(value, names, f'"{SERVER}", or the name or pattern of a node', also=(SERVER,))
+    expected = f'"{SERVER}", or the name, pattern or subnet of a node'
+    return _matching(value, names, addresses, expected, also=(SERVER,))
 
 
-def _matching(value: object, names: Sequence[str] | None, expected: str, *, also: tuple[str, ...]) -> tuple[str, ...]:
+def _matching(
+    value: object,
+    names: Sequence[str] | None,
+    addresses: Mapping[str, int] | None,
+    expected: str,
+    *,
+    also: tuple[str, ...],
+) -> tuple[str, ...]:
     if not isinstance(value, str) or not value:
         raise Mistake(shown(value), expected)
     if names is None:
         return ()
+    if re.fullmatch(r"[0-9.]+/[0-9]+", value) and value not in names:
+        return _in_subnet(value, addresses or {}, expected)
     pattern = value.replace("[", "[[]")
     matching = tuple(name for name in names if fnmatchcase(name, pattern))
     if not matching:

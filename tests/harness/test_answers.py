@@ -59,6 +59,27 @@ def test_a_refusal_can_neither_be_made_out_to_another_nor_forged() -> None:
         assert (asked.verdict, asked.spoilt, asked.outcome) == (Code.LICENSE_IP_ERROR, Spoilt.NO, Outcome.NEGATIVE)
 
 
+# What a node reports as its address.
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        # IPv4-mapped IPv6 is the IPv4 address (E26); any other IPv6 address is no address of the protocol (R115, Q43).
+        ("::ffff:192.168.100.25", Verdict.GRANTED),
+        ("::ffff:192.168.100.26", Code.LICENSE_IP_ERROR),
+        ("fd00::25", Code.PARAM_INPUT_ERROR),
+        ("::1", Code.PARAM_INPUT_ERROR),
+        ("010.0.0.1", Code.PARAM_INPUT_ERROR),
+    ],
+)
+def test_the_address_that_a_node_reports(text: str, verdict: int) -> None:
+    report = event(HOUR, Verb.NODE_REPORT, "a", lasts_us=2 * HOUR, text=text)
+    trace = play(report, duration_us=5 * HOUR)
+    assert [each.verdict for each in exchanges(trace)[1:]] == [verdict, Verdict.GRANTED]
+    assert not broken(report, duration_us=5 * HOUR)
+
+
 # Certificates. The scenario starts at `START` on every wall clock that was not stepped.
 
 

@@ -84,6 +84,10 @@ ALL = ("fdl-1", "fdl-2", "copy")
         ('do = "server.move"\naddress = "10.0.0.1"', {"address": 0x0A000001}),
         ('do = "node.point"\nnode = "fdl-*"\naddress = "10.0.0.1"', {"address": 0x0A000001}),
         ('do = "node.point"\nnode = "fdl-*"', {"address": None}),
+        ('do = "node.report"\nnode = "fdl-1"\ntext = "fd00::25"', {"nodes": ("fdl-1",), "text": "fd00::25"}),
+        # The nodes are at 192.168.100.25 and .26, the copy at .30.
+        ('do = "network.cut"\nnode = "192.168.100.24/30"', {"nodes": ("fdl-1", "fdl-2")}),
+        ('do = "network.cut"\nnode = "192.168.100.30/32"', {"nodes": ("copy",)}),
         ('do = "dns.change"\naddress = "10.0.0.1"', {"address": 0x0A000001}),
         ('do = "dns.stop"\nlasts = "1h"', {"until_us": 2 * HOUR}),
         ('do = "tls.use"', {"certificate": Certificate()}),
@@ -168,6 +172,9 @@ STOP = 'at = "1h"\ndo = "server.stop"'
             "before the first one",
         ),
         (['at = "1h"\ndo = "nat.add"\nkind = "carrier"\naddress = "1.2.3.4"'], "events[0].kind", "the last address"),
+        (['at = "1h"\ndo = "network.cut"\nnode = "10.0.0.0/8"'], "events[0].node", "in which no node is"),
+        (['at = "1h"\ndo = "network.cut"\nnode = "192.168.100.25/24"'], "events[0].node", "host bits set"),
+        (['at = "1h"\ndo = "network.cut"\nnode = "192.168.100.0/33"'], "events[0].node", "subnet such as"),
         (['at = "1h"\ndo = "server.logout"\nlasts = "5m"'], "events[0].lasts", "server.logout does not take"),
         (
             ['at = "1h"\ndo = "nat.add"\nkind = "one-to-one"\naddress = "255.255.255.254"'],

@@ -38,6 +38,7 @@ LASTING = (
     Verb.NODE_REBOOT,
     Verb.NODE_SUSPEND,
     Verb.NODE_UPLINK,
+    Verb.NODE_REPORT,
     Verb.NETWORK_CUT,
     Verb.NETWORK_DELAY,
     Verb.NETWORK_LOSS,
@@ -92,7 +93,7 @@ def instants(duration_us: int) -> st.SearchStrategy[int]:
 
 
 #: Of these no file says `only`.
-ALWAYS_ALL = (Verb.NODE_UPLINK, Verb.NODE_POINT, Verb.NODE_ROLLBACK, Verb.NODE_REBOOT)
+ALWAYS_ALL = (Verb.NODE_UPLINK, Verb.NODE_POINT, Verb.NODE_REPORT, Verb.NODE_ROLLBACK, Verb.NODE_REBOOT)
 
 
 @st.composite
@@ -123,6 +124,8 @@ def path_keys(draw: st.DrawFn, verb: Verb, some: tuple[str, ...]) -> dict[str, A
         keys["address"] = draw(st.sampled_from([SERVER_ADDRESS, ELSEWHERE, BOX]))
     if verb is Verb.FORWARD_ADD:
         keys["hairpin"] = draw(st.booleans())
+    if verb is Verb.NODE_REPORT:
+        keys["text"] = draw(st.sampled_from(["::ffff:192.168.100.25", "fd00::25", "192.168.100.25", "x"]))
     if verb is Verb.NODE_POINT and draw(st.booleans()):
         keys["address"] = None
     return keys
