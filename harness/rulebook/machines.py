@@ -50,6 +50,27 @@ def one_program_a_machine(history: History, tally: Tally) -> None:
             tally.passed()
 
 
+@judges("R086")
+def it_runs_for_as_long_as_the_machine_does(history: History, tally: Tally) -> None:
+    """Every start of the program, but for the first, where nothing is in its way (the licensed machine, room on its disk,
+    no destroy): it runs from then on, until something ends it.
+    """
+    in_the_way: set[EdgeKind] = set()
+    begins = {EdgeKind.DRIFTED: EdgeKind.IDENTITY_RESTORED, EdgeKind.DISK_FULL: EdgeKind.DISK_CLEARED}
+    ends = {end: begin for begin, end in begins.items()}
+    for edge in history.server_edges:
+        kind = EdgeKind(edge.what)
+        if kind in begins or kind is EdgeKind.DESTROYED:
+            in_the_way.add(kind)
+        elif kind in ends:
+            in_the_way.discard(ends[kind])
+        elif kind is EdgeKind.STARTED and not in_the_way:
+            if not edge.done:
+                tally.broken(edge.at_us, None, "the program did not start, though nothing was in its way")
+            elif edge is not history.server_edges[0]:
+                tally.passed()
+
+
 @judges("R095")
 def whom_a_node_trusts(history: History, tally: Tally) -> None:
     """Every request to a server whose certificate the node cannot trust (expired, not valid yet, for another name, of

@@ -424,3 +424,15 @@ class RenewsForCopies(Authority):
         if not isinstance(request, Malformed):
             self._answered.pop(request.installation, None)
         return super().handle(request, source, now)
+
+
+class StartsOnce(Authority):
+    """Starts the first time, and never again."""
+
+    started = False
+
+    def start(self, now: Instant, *, downtime_us: int = 0) -> list[Change]:
+        if self.started:
+            return []
+        self.started = True
+        return super().start(now, downtime_us=downtime_us)

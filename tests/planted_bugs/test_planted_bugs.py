@@ -99,6 +99,7 @@ BUGS = [
     Planted("R072", worlds.FULL, servers.AnyoneFits),
     Planted("R092", worlds.LONG_STOP_ALONE, node=nodes.SelfRegistering),
     Planted("R092", worlds.UNBIND_TWICE, node=nodes.Unmanageable),
+    Planted("R086", worlds.SHORT_STOP, servers.StartsOnce),
     Planted("R095", worlds.UNTRUSTED, node=nodes.SelfMade),
     Planted("R100", worlds.CLOSED_PORT, node=nodes.SelfMade),
     Planted("R125", worlds.DESTROYED, servers.Undestroyed),

@@ -107,7 +107,19 @@ def test_all_that_this_world_can_show_is_judged() -> None:
     # The rules of the Notes, of the grant, of capacity, of registering, of the failure table and of the server's end.
     # Left out are those that bind what is not part of this world: what a node needs not (R009), removing the program
     # (R015, R016), platforms (R024), domain and public address in the application (R068 to R070).
-    ranges = [(5, 8), (10, 14), (17, 23), (25, 37), (66, 67), (71, 72), (92, 92), (95, 95), (99, 100), (105, 105)]
+    ranges = [
+        (5, 8),
+        (10, 14),
+        (17, 23),
+        (25, 37),
+        (66, 67),
+        (71, 72),
+        (86, 86),
+        (92, 92),
+        (95, 95),
+        (99, 100),
+        (105, 105),
+    ]
     ranges += [(107, 120), (125, 125)]
     expected = [f"R{number:03}" for first, last in ranges for number in range(first, last + 1)]
     assert sorted(JUDGES) == expected

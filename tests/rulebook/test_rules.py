@@ -644,6 +644,18 @@ def a_second_program_does_not_run(right: bool) -> Story:
     return story
 
 
+@pair("R086")
+def a_start_that_nothing_is_in_the_way_of(right: bool) -> Story:
+    story = Story()
+    story.edge("server", HOUR, EdgeKind.DRIFTED)
+    story.edge("server", HOUR, EdgeKind.STOPPED)
+    # On other hardware it must not start, on its own again it has to.
+    story.edge("server", 2 * HOUR, EdgeKind.STARTED, done=False)
+    story.edge("server", 3 * HOUR, EdgeKind.IDENTITY_RESTORED)
+    story.edge("server", 4 * HOUR, EdgeKind.STARTED, done=right)
+    return story
+
+
 @pair("R095")
 def a_server_that_is_not_trusted_registers_nobody(right: bool) -> Story:
     story = Story()
