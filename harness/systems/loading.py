@@ -25,7 +25,7 @@ from reference_server.authority import Authority
 __all__ = ["OFFERED", "Kind", "System", "called", "found_in", "load", "makes_authority", "once", "system_of"]
 
 #: What the factory of a server can ask for, by the names of its parameters.
-OFFERED = ("licence", "folder", "now_us", "reading")
+OFFERED = ("licence", "folder", "now_us", "reading", "drifted")
 _FORM = 'the name of what makes it, such as "package.module:factory"'
 _APPLICATIONS = (["environ", "start_response"], ["scope", "receive", "send"])
 #: What a factory makes.

@@ -281,6 +281,7 @@ class _Asgi:
 
     def drop(self) -> None:
         self._end_loop()
+        self.made = None
 
     async def _call(self, request: httpx.Request, source: str) -> tuple[int, bytes]:
         transport = httpx.ASGITransport(self._with_state, client=(source, _NODE_PORT))

@@ -82,6 +82,7 @@ class ServerUnderTest:
             "folder": self._folder,
             "now_us": now.wall_us,
             "reading": self._reading,
+            "drifted": self._drifted,
         }
         with self._at.seen(now):
             try:

@@ -7,6 +7,7 @@ are those of its host.
 
 from __future__ import annotations
 
+import fcntl
 import pickle
 import time
 from collections.abc import Callable
@@ -34,10 +35,18 @@ __all__ = ["Asgi", "Server", "Validator", "Wsgi"]
 class Server:
     """What all shapes have in common. To be ended in order it has ``close``."""
 
-    def __init__(self, licence: Licence, reading: Reading, folder: Path) -> None:
+    def __init__(self, licence: Licence, reading: Reading, folder: Path, drifted: bool) -> None:
+        # As long as this program is there, a second one on the machine finds the lock taken.
+        self._lock = (folder / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise SystemExit("another one runs") from None
         self._file = folder / "state"
         self._stopped = folder / "stopped"
         self._authority = Authority(licence, reading)
+        self._authority.integrity_lost = drifted
         downtime_us = 0
         if self._file.exists():
             self._authority.restore(pickle.loads(self._file.read_bytes()))
@@ -45,6 +54,7 @@ class Server:
                 downtime_us = time.time_ns() // 1_000 - int(self._stopped.read_text())
         self._authority.start(now(), downtime_us=downtime_us)
         if self._authority.power is not Power.RUNNING:
+            self._lock.close()
             raise SystemExit("it refuses to run")
         self._save()
 
@@ -75,6 +85,11 @@ class Server:
 
     def close(self) -> None:
         self._stopped.write_text(str(time.time_ns() // 1_000))
+        self._lock.close()
+
+    def __del__(self) -> None:
+        # After a crash nobody calls `close`, and what was open is closed by the system.
+        self._lock.close()
 
     def _save(self) -> None:
         self._file.write_bytes(pickle.dumps(self._authority.stored()))

@@ -33,7 +33,8 @@ def lives(trace: Trace) -> list[object]:
 def test_every_node_lives_the_same_life(file: Path, shape: type[Server]) -> None:
     (job,) = jobs_for(load(file), None)
     reference, own = run_one(job), run_one(job, server=shape)
-    assert own.troubles == []
+    # It refuses to run on a foreign machine, and says so.
+    assert {each.what for each in own.troubles} <= {"the program ended itself as it started (exit it refuses to run)"}
     assert lives(own.trace) == lives(reference.trace)
     # Its slots cannot be seen, and yet every rule that the scenario names is put to the test, by their number.
     assert own.outcome is reference.outcome

@@ -68,7 +68,11 @@ def test_a_name_finds_a_function_a_class_and_what_is_inside(folder: Path) -> Non
         ("shop:TABLE", '"shop:TABLE", which is of the type dict', "a class, or a function that makes"),
         ("shop:application", "which is an application itself", "def make(): return app"),
         ("shop:app", "which is an application itself", "def make(): return app"),
-        ("shop:wants", "cannot be called without clock and key", "licence, folder, now_us, reading by these names"),
+        (
+            "shop:wants",
+            "cannot be called without clock and key",
+            "licence, folder, now_us, reading, drifted by these names",
+        ),
         ("broken:make", "whose module cannot be imported: *broken.py:1: ModuleNotFoundError: No module", "can be"),
         ("crooked:make", "whose module cannot be imported: *crooked.py:1: SyntaxError: ", "a module that can be"),
         ("raises:make", "whose module cannot be imported: *raises.py:3: KeyError: 'capacity'", "a module that can be"),

@@ -155,7 +155,7 @@ def test_the_factory_gets_what_it_asks_for(on: On) -> None:
     stage = on(make)
     stage.now_us = 5_000_001
     stage.start()
-    assert got == [{"licence": LICENCE, "now_us": START_US + 5_000_001, "reading": LITERAL}]
+    assert got == [{"licence": LICENCE, "now_us": START_US + 5_000_001, "reading": LITERAL, "drifted": False}]
 
 
 def test_the_program_sees_its_hosts_clocks(on: On) -> None:
