@@ -52,8 +52,8 @@ def one_program_a_machine(history: History, tally: Tally) -> None:
 
 @judges("R086")
 def it_runs_for_as_long_as_the_machine_does(history: History, tally: Tally) -> None:
-    """Every start of the program, but for the first, where nothing is in its way (the licensed machine, room on its disk,
-    no destroy): it runs from then on, until something ends it.
+    """Every start of the program, but for the first, where nothing is in its way (the licensed machine, room on its
+    disk, no destroy): it runs from then on, until something ends it.
     """
     in_the_way: set[EdgeKind] = set()
     begins = {EdgeKind.DRIFTED: EdgeKind.IDENTITY_RESTORED, EdgeKind.DISK_FULL: EdgeKind.DISK_CLEARED}
