@@ -20,7 +20,8 @@ class NodeSetup:
     ``address`` is its IPv4 address as an integer. ``register_us`` is when its administrator registers it,
     in microseconds of true time since the start, ``None`` for never. ``domain`` and ``port`` are the access
     domain and port under which users reach it. ``by_name`` tells that its Server Address is a name of the DNS, and
-    ``clone_of`` is the node from whose machine its own is copied.
+    ``clone_of`` is the node from whose machine its own is copied. ``zone`` is the time zone in which it shows dates: an
+    IANA name, or an offset such as "UTC+08:00".
     """
 
     name: str
@@ -33,6 +34,7 @@ class NodeSetup:
     version: str = "FineDataLink"
     by_name: bool = False
     clone_of: str | None = None
+    zone: str = "UTC"
 
     @property
     def installation(self) -> str:
@@ -55,6 +57,7 @@ def fleet(
     version: str = "FineDataLink",
     by_name: bool = False,
     clone_of: str | None = None,
+    zone: str = "UTC",
 ) -> tuple[NodeSetup, ...]:
     """Return the nodes of one fleet, in order.
 
@@ -87,6 +90,7 @@ def fleet(
             version=version,
             by_name=by_name,
             clone_of=clone_of,
+            zone=zone,
         )
         for k, each in enumerate(names)
     )

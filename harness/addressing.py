@@ -37,14 +37,14 @@ class Remembered(NamedTuple):
 class Addressing:
     """Where the server is, at each instant.
 
-    ``moves`` and ``records`` are (from when, address) pairs in order of time, of the server's own address and of what
-    the DNS says; ``silences`` are the stretches in which the DNS does not answer. ``copies`` are (address, start, end)
-    of machines copied from the server's. ``plain`` tells that nothing of this ever changes, so that every node finds
-    the server where it is.
+    ``moves`` are (from when, address) pairs of the server's own address, and ``records`` (address, start, end) of
+    what the DNS is made to say, both in order of time; ``silences`` are the stretches in which the DNS does not
+    answer. ``copies`` are (address, start, end) of machines copied from the server's. ``plain`` tells that nothing of
+    this ever changes, so that every node finds the server where it is.
     """
 
     moves: Sequence[tuple[int, int]]
-    records: Sequence[tuple[int, int]]
+    records: Sequence[tuple[int, int, int | None]]
     silences: Sequence[tuple[int, int | None]]
     forwards: Sequence[Forward]
     copies: Sequence[tuple[int, int, int | None]]
@@ -56,14 +56,15 @@ class Addressing:
 
     def record(self, true_us: int) -> int | None:
         """Return what the DNS says, ``None`` if it does not answer."""
-        if any(start_us <= true_us and (end_us is None or true_us < end_us) for start_us, end_us in self.silences):
+        if any(_in_force(each, true_us) for each in self.silences):
             return None
-        return self.records[bisect_right(self.records, true_us, key=lambda record: record[0]) - 1][1]
+        said = [address for address, *stretch in self.records if _in_force(stretch, true_us)]
+        return said[-1] if said else self.moves[0][1]
 
     def forward(self, address: int, true_us: int) -> Forward | None:
         """Return what forwards connections to ``address``, ``None`` if nothing does."""
         for each in self.forwards:
-            if each.address == address and each.start_us <= true_us and (each.end_us is None or true_us < each.end_us):
+            if each.address == address and _in_force((each.start_us, each.end_us), true_us):
                 return each
         return None
 
@@ -71,7 +72,13 @@ class Addressing:
         """Return which machine connections to ``address`` reach: 0 the server's, 1 a copy of it, ``None`` neither."""
         if address == self.server(true_us) or self.forward(address, true_us) is not None:
             return 0
-        for copy, start_us, end_us in self.copies:
-            if address == copy and start_us <= true_us and (end_us is None or true_us < end_us):
+        for copy, *stretch in self.copies:
+            if address == copy and _in_force(stretch, true_us):
                 return 1
         return None
+
+
+def _in_force(stretch: Sequence[int | None], true_us: int) -> bool:
+    start_us, end_us = stretch
+    assert start_us is not None, "everything has a start"
+    return start_us <= true_us and (end_us is None or true_us < end_us)

@@ -6,12 +6,12 @@ Exact in both directions; no float is involved.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from fractions import Fraction
 
 from harness.problems import Mistake, shown
 
-__all__ = ["DURATION_PATTERN", "format_duration", "format_instant", "format_utc", "parse_duration"]
+__all__ = ["DURATION_PATTERN", "format_duration", "format_instant", "format_local", "format_utc", "parse_duration"]
 
 #: What every unsigned duration matches: a regular expression of the kind that JSON Schema takes.
 DURATION_PATTERN = r"^[0-9]+(\.[0-9]+)?(us|ms|d|h|m|s)( +[0-9]+(\.[0-9]+)?(us|ms|d|h|m|s))*$"
@@ -78,6 +78,17 @@ def format_utc(wall_us: int) -> str:
     except OverflowError:
         return f"{format_duration(wall_us)} after 1970"
     return f"{moment:%Y-%m-%d}T{_clock_face(wall_us % _UNITS['d'])}Z"
+
+
+def format_local(wall_us: int, zone: tzinfo) -> str:
+    """Return a wall-clock instant (us since the Unix epoch) as a clock on the wall of ``zone`` shows it.
+
+    Such as ``2026-10-25T02:30:00+01:00``: the offset tells which of two hours it is where one is repeated.
+    """
+    try:
+        return (_EPOCH + timedelta(microseconds=wall_us)).astimezone(zone).isoformat()
+    except OverflowError:
+        return format_utc(wall_us)
 
 
 def _clock_face(of_day_us: int) -> str:

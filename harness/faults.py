@@ -6,7 +6,7 @@ world has to do: `Happening` values in order, by instant and, at one instant, en
 actions of administrators, each in file order (the timing law's order of ties).
 
 Since all of it is known beforehand, so are the instants at which anything about a node can change
-(`Plan.edges_after`). Between two of them a node on a clean path can cruise.
+(`Plan.edge_after`). Between two of them a node on a clean path can cruise.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from itertools import groupby, pairwise
 from typing import NamedTuple, TypeAlias
 
 from harness.addressing import Addressing, Forward
-from harness.clock import HostClock
+from harness.clock import Freeze, HostClock, Slew
 from harness.network import Network, PathFault, Way, What
 from harness.scenario import SERVER, Event, Scenario, Verb
 
@@ -100,6 +100,7 @@ _UNDOES = {
     Verb.DNS_START: (Verb.DNS_STOP,),
     Verb.DISK_CLEAR: (Verb.DISK_FILL,),
     Verb.IDENTITY_RESTORE: (Verb.IDENTITY_DRIFT,),
+    Verb.CLOCK_THAW: (Verb.CLOCK_FREEZE,),
     Verb.LICENCE_RESUME: (Verb.LICENCE_SUSPEND,),
 }
 _UNDONE = frozenset(verb for verbs in _UNDOES.values() for verb in verbs)
@@ -125,6 +126,9 @@ _PASSIVE = (
     *_PATH,
     Verb.CLOCK_STEP,
     Verb.CLOCK_DRIFT,
+    Verb.CLOCK_SLEW,
+    Verb.CLOCK_FREEZE,
+    Verb.CLOCK_THAW,
     Verb.NETWORK_HEAL,
     Verb.FIREWALL_LIFT,
     Verb.NAT_REMOVE,
@@ -137,6 +141,15 @@ _PASSIVE = (
 )
 #: Verbs about one direction of a node's path, or both.
 _DIRECTED = frozenset(_PATH) - {Verb.NAT_ADD, Verb.NODE_UPLINK} | {Verb.NETWORK_HEAL, Verb.FIREWALL_LIFT}
+#: What they undo has its edges where it ends, and so have the changes of a wall clock's rate.
+_NO_EDGE = (
+    Verb.NETWORK_HEAL,
+    Verb.FIREWALL_LIFT,
+    Verb.NAT_REMOVE,
+    Verb.CLOCK_SLEW,
+    Verb.CLOCK_FREEZE,
+    Verb.CLOCK_THAW,
+)
 _WAYS = {"both": (Way.UP, Way.DOWN), "requests": (Way.UP,), "answers": (Way.DOWN,)}
 #: What ends a lasting event when its time is up.
 _ENDS = {
@@ -226,7 +239,7 @@ def plan(scenario: Scenario, *, seed: int = 0) -> Plan:
             at_us = event.at_us if event.verb in _COPIES else event.to_us
             happenings.append(Happening(at_us, Phase.IMAGE, order, event.verb, of, event))
             edge((event.at_us, at_us, event.until_us), None if event.nodes else SERVER, (*nodes, *of))
-        elif event.verb not in (Verb.NETWORK_HEAL, Verb.FIREWALL_LIFT, Verb.NAT_REMOVE):
+        elif event.verb not in _NO_EDGE:
             host = event.host if event.host is not None else (None if event.nodes else SERVER)
             edge((event.at_us, event.until_us), host, nodes)
 
@@ -236,7 +249,10 @@ def plan(scenario: Scenario, *, seed: int = 0) -> Plan:
             edge((registration.at_us,), None, registration.nodes)
 
     exact = HostClock(scenario.start_us)
-    clocks = {host: _clock(scenario.start_us, events) for host, events in _clock_events(scenario.events).items()}
+    clocks = {host: _clock(scenario.start_us, events, ends) for host, events in _clock_events(scenario.events).items()}
+    for host, clock in clocks.items():
+        # Where a slew ends only the clock itself can tell.
+        edge((at_us for stretch in clock.adjusting for at_us in stretch), host, ())
     shared: dict[tuple[int, ...], tuple[int, ...]] = {}
     edges = [tuple(sorted(own.get(index, ()))) for index in range(len(scenario.nodes))]
     return Plan(
@@ -272,7 +288,8 @@ def _path_fault(event: Event, k: int, end_us: int | None) -> PathFault:
 
 def _addressing(scenario: Scenario, ends: _Ends) -> Addressing:
     server = scenario.server
-    moves, records = [(0, server.address)], [(0, server.address)]
+    moves = [(0, server.address)]
+    records: list[tuple[int, int, int | None]] = []
     silences: list[tuple[int, int | None]] = []
     copies: list[tuple[int, int, int | None]] = []
     forwards: list[Forward] = []
@@ -283,17 +300,13 @@ def _addressing(scenario: Scenario, ends: _Ends) -> Addressing:
         if event.verb is Verb.SERVER_MOVE and event.address is not None:
             moves.append((event.at_us, event.address))
         elif event.verb is Verb.DNS_CHANGE and event.address is not None:
-            if end_us is not None:
-                # What the DNS said before, it says again.
-                records.append((end_us, max(each for each in records if each[0] <= event.at_us)[1]))
-            records.append((event.at_us, event.address))
+            records.append((event.address, event.at_us, event.until_us))
         elif event.verb is Verb.SERVER_CLONE and event.address is not None:
             copies.append((event.address, event.at_us, event.until_us))
         elif event.verb is Verb.DNS_STOP:
             silences.append((event.at_us, end_us))
         elif event.verb is Verb.FORWARD_ADD and event.address is not None:
             forwards.append(Forward(event.address, event.hairpin, event.at_us, end_us))
-    records.sort(key=lambda record: record[0])
     return Addressing(tuple(moves), tuple(records), tuple(silences), tuple(forwards), tuple(copies), plain)
 
 
@@ -309,7 +322,7 @@ _ADDRESSING = (
 
 
 def _clock_events(events: Sequence[Event]) -> dict[str, list[Event]]:
-    """Return the steps and drifts of each host's clocks that has any, in order of time, then of the file."""
+    """Return what happens to each host's clocks, where anything does, in order of time, then of the file."""
     by_host: dict[str, list[Event]] = {}
     for event in sorted(events, key=lambda event: (event.at_us, event.index)):
         if event.host is not None:
@@ -317,19 +330,25 @@ def _clock_events(events: Sequence[Event]) -> dict[str, list[Event]]:
     return by_host
 
 
-def _clock(start_us: int, events: Sequence[Event]) -> HostClock:
+def _clock(start_us: int, events: Sequence[Event], ends: _Ends) -> HostClock:
     drifts: list[tuple[int, int, Fraction]] = []
     steps: list[tuple[int, int]] = []
+    adjustments: list[Slew | Freeze] = []
     for event in events:
+        assert event.host is not None, "an event about clocks has a host"
         if event.verb is Verb.CLOCK_STEP:
             steps.append((event.at_us, event.by_us))
-        else:
+        elif event.verb is Verb.CLOCK_SLEW:
+            adjustments.append(Slew(event.at_us, event.by_us, event.ppm))
+        elif event.verb is Verb.CLOCK_FREEZE:
+            adjustments.append(Freeze(event.at_us, ends.end_of(event, event.host)))
+        elif event.verb is Verb.CLOCK_DRIFT:
             # A drift that ends where the next one begins gives way to it: ends come before starts.
             drifts.append((event.at_us, Phase.START, event.ppm))
             if event.until_us is not None:
                 drifts.append((event.until_us, Phase.END, Fraction(0)))
     drifts.sort(key=lambda drift: drift[:2])
-    return HostClock(start_us, [(at_us, ppm) for at_us, _, ppm in drifts], steps)
+    return HostClock(start_us, [(at_us, ppm) for at_us, _, ppm in drifts], steps, adjustments)
 
 
 #: What a fault is about: the server, a node, or one direction of a node's network.
@@ -348,6 +367,8 @@ def _marks(event: Event) -> Iterator[_Mark]:
 
 
 def _targets(event: Event) -> tuple[str, ...]:
+    if event.host is not None:
+        return (event.host,)
     return event.nodes or (SERVER,)
 
 
@@ -375,6 +396,8 @@ class _Ends:
 
 #: What may or may not end the server's program, which only the run can tell, and as which verb it counts then.
 _UNSURE = {
+    # A start on other hardware, or on a full disk, fails, and then there is something to start still.
+    Verb.IDENTITY_DRIFT: Verb.SERVER_CRASH_AT,
     Verb.SERVER_DESTROY: Verb.SERVER_DESTROY,
     Verb.SERVER_CRASH_AT: Verb.SERVER_CRASH_AT,
     Verb.DISK_FILL: Verb.SERVER_CRASH_AT,
@@ -385,9 +408,9 @@ def timeline_problems(events: Sequence[Event]) -> list[TimelineProblem]:
     """Return what is wrong with the ``events`` of a scenario taken together, in file order.
 
     Stops of one host that overlap, an undoing verb that finds nothing to undo, a state that comes back under a running
-    program, a machine that is copied twice, drifts that overlap on one host, two
-    steps of one clock at one instant, and steps that lead out of any calendar. Events restricted by ``only`` depend on
-    the run and are left out.
+    program, a machine that is copied twice, drifts that overlap on one host, slews and freezes that do, two steps of
+    one clock at one instant, and clocks that are led out of any calendar. Events restricted by ``only`` depend on the
+    run and are left out.
     """
     problems = [
         *_overlapping_stops(events),
@@ -395,6 +418,7 @@ def timeline_problems(events: Sequence[Event]) -> list[TimelineProblem]:
         *_rollbacks_while_running(events),
         *_copied_twice(events),
         *_overlapping_drifts(events),
+        *_overlapping_adjustments(events),
         *_clocks_gone_too_far(events),
     ]
     return sorted(problems, key=lambda problem: problem.event.index)
@@ -467,8 +491,12 @@ def _nothing_to_undo(events: Sequence[Event]) -> Iterator[TimelineProblem]:
     for at_us, grouped in groupby(sorted(events, key=lambda event: event.at_us), lambda event: event.at_us):
         together = list(grouped)
         undos = [event for event in together if event.verb in _UNDOES]
+        # A pattern of hosts makes several events of one, which all together need something to undo.
+        ones: dict[int, list[Event]] = {}
         for undo in undos:
-            undone = [(verb, mark) for verb in _UNDOES[undo.verb] for mark in _marks(undo)]
+            ones.setdefault(undo.index, []).append(undo)
+        for undo, *others in ones.values():
+            undone = [(verb, mark) for verb in _UNDOES[undo.verb] for one in (undo, *others) for mark in _marks(one)]
             in_force = any(end is None or end >= at_us for key in undone for end in begun.get(key, ()))
             if not in_force and unknown.isdisjoint(_UNDOES[undo.verb]):
                 yield TimelineProblem(
@@ -495,14 +523,14 @@ def _nothing_to_undo(events: Sequence[Event]) -> Iterator[TimelineProblem]:
 def _clocks_gone_too_far(events: Sequence[Event]) -> Iterator[TimelineProblem]:
     for changes in _clock_events(events).values():
         gone_us = 0
-        for event in (each for each in changes if each.verb is Verb.CLOCK_STEP):
+        for event in (each for each in changes if each.verb in (Verb.CLOCK_STEP, Verb.CLOCK_SLEW)):
             gone_us += event.by_us
             if abs(gone_us) > _FARTHEST_US:
                 yield TimelineProblem(
                     event,
                     "by",
                     f"a clock of {event.host} that is more than {_FARTHEST_YEARS} years off by then",
-                    f"steps that add up to at most {_FARTHEST_YEARS} years",
+                    f"steps and slews that add up to at most {_FARTHEST_YEARS} years",
                 )
                 break
 
@@ -526,3 +554,26 @@ def _overlapping_drifts(events: Sequence[Event]) -> Iterator[TimelineProblem]:
                 before = event
                 if event.until_us is not None and (longest is None or event.until_us > (longest.until_us or 0)):
                     longest = event
+
+
+def _overlapping_adjustments(events: Sequence[Event]) -> Iterator[TimelineProblem]:
+    ends = _Ends(events)
+    for host, changes in _clock_events(events).items():
+        # How long a slew takes depends on the drift meanwhile, and on nothing else.
+        drifts = [each for each in changes if each.verb is Verb.CLOCK_DRIFT]
+        longest: tuple[Event, int | None] | None = None  # Of those so far, the one that ends last.
+        for event in (each for each in changes if each.verb in (Verb.CLOCK_SLEW, Verb.CLOCK_FREEZE)):
+            ((_, end_us),) = _clock(0, [*drifts, event], ends).adjusting
+            if longest is not None:
+                earlier, until_us = longest
+                if until_us is None or until_us > event.at_us:
+                    what = f"the {earlier.verb.value} of line {earlier.line}"
+                    yield TimelineProblem(
+                        event,
+                        "at",
+                        f"{event.verb.value} of {host} while {what} is in force",
+                        "one slew or freeze of a clock at a time; end the earlier one first",
+                    )
+                if until_us is None or (end_us is not None and end_us <= until_us):
+                    continue
+            longest = event, end_us

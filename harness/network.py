@@ -1,9 +1,9 @@
 """What becomes of a packet: delivered after the latency, once or twice, damaged or not, refused on the way, or lost.
 
 The fate of a packet is decided when it is sent, for each direction by itself, by the faults that are in force then:
-small values with a start and an end ``[start, end)``, all known before the run, so the network is a value too. The
-first fault that loses or refuses the packet decides; what the others do to it adds up. Chance is drawn by the fault,
-the node and the number of the request, so no packet's luck depends on another's.
+small values with a start and an end ``[start, end)``, all known before the run, so the network is a value too. A cut
+decides first, then in the order of the file the first fault that loses or refuses the packet; what the others do to it
+adds up. Chance is drawn by the fault, the node and the number of the request, so no packet's luck depends on another's.
 """
 
 from __future__ import annotations

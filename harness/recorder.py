@@ -96,8 +96,9 @@ class Recorder:
         self._verdict[place] = verdict
 
     def astray(self, place: int) -> None:
-        """Record that a request came to an address where there is no server."""
-        self._lost[place] = 1
+        """Record that a request came to an address where there is no server, unless it has come to one before."""
+        if self._arrived[place] == NEVER:
+            self._lost[place] = 1
 
     def rejected(self, place: int) -> None:
         """Record that a firewall on the way refused the connection."""
@@ -105,8 +106,7 @@ class Recorder:
 
     def copied(self, at_us: int, place: int, answer: Answer | None) -> None:
         """Record that a running server received a request once more."""
-        verdict = history.Verdict.NONE if answer is None else history.Verdict.GRANTED
-        self.trace.copies.add(place, at_us, answer.code if isinstance(answer, Refusal) else verdict)
+        self.trace.copies.add(place, at_us, *self._of(answer))
 
     def was_answered(self, place: int) -> bool:
         """Tell whether a running server has answered a request."""
@@ -122,23 +122,29 @@ class Recorder:
 
     def answered(self, place: int, answer: Answer | None) -> None:
         """Record the verdict of a running server, ``None`` if it says nothing."""
+        (
+            self._verdict[place],
+            self._server_time[place],
+            self._content[place],
+            self._signature[place],
+        ) = self._of(answer)
+
+    def _of(self, answer: Answer | None) -> tuple[int, int, int, int]:
+        """Return verdict, date, content and signature of an answer, as the trace has them."""
         if answer is None:
-            self._verdict[place] = history.Verdict.NONE
-            return
+            return history.Verdict.NONE, NEVER, NEVER, NEVER
         if isinstance(answer, Refusal):
-            self._verdict[place] = answer.code
-            return
-        self._verdict[place] = history.Verdict.GRANTED
-        self._server_time[place] = answer.server_time_us
-        self._signature[place] = len(self.trace.signatures)
+            return answer.code, NEVER, NEVER, NEVER
+        signature = len(self.trace.signatures)
         self.trace.signatures.append(answer.signature)
-        if isinstance(answer, Grant):
-            contents = self.trace.contents
-            content = (answer.capacity, answer.details)
-            known = self._contents.setdefault(content, len(contents))
-            if known == len(contents):
-                contents.append(content)
-            self._content[place] = known
+        if not isinstance(answer, Grant):
+            return history.Verdict.GRANTED, answer.server_time_us, NEVER, signature
+        contents = self.trace.contents
+        content = (answer.capacity, answer.details)
+        known = self._contents.setdefault(content, len(contents))
+        if known == len(contents):
+            contents.append(content)
+        return history.Verdict.GRANTED, answer.server_time_us, known, signature
 
     def answer_lost(self, place: int) -> None:
         """Record that the answer, or the refused connection, was lost on its way down."""

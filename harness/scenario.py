@@ -94,6 +94,9 @@ class Verb(Enum):
     ANSWER_SPOIL = "answer.spoil"
     CLOCK_STEP = "clock.step"
     CLOCK_DRIFT = "clock.drift"
+    CLOCK_SLEW = "clock.slew"
+    CLOCK_FREEZE = "clock.freeze"
+    CLOCK_THAW = "clock.thaw"
     LICENCE_CHANGE = "licence.change"
     LICENCE_SUSPEND = "licence.suspend"
     LICENCE_RESUME = "licence.resume"
@@ -179,8 +182,8 @@ class Event:
     address that it is about, ``last_address`` the last one of a pool. ``percent`` is a chance. ``by_us`` and
     ``jitter_us`` are amounts of time. ``kind`` is that of a NAT, ``how`` an answer is spoilt, ``moment`` the part of a
     request at which the server crashes, ``to_us`` the instant whose state comes back, ``of`` the node that is cloned,
-    ``changes`` are fields of the licence with their new values. ``idle`` tells that the event does nothing in this
-    scenario.
+    ``changes`` are fields of the licence with their new values. ``ppm`` is how
+    fast clocks drift, or how fast a wall clock is slewed. ``idle`` tells that the event does nothing in this scenario.
     """
 
     index: int
@@ -202,7 +205,6 @@ class Event:
     last_address: int | None = None
     kind: str = "masquerade"
     hairpin: bool = False
-    by_name: bool = False
     certificate: Certificate | None = None
     ca: str = "site"
     how: str = "garbage"

@@ -140,7 +140,7 @@ class ServerHost:
         self._use_licence()
         self._edge(EdgeKind.CLONED)
         self._slots(self._wire.put_back(image))
-        self._start(self.clock.instant(self._agenda.now), 0)
+        self._start(self.clock.instant_before_steps(self._agenda.now), 0)
         self._look_when_stated()
 
     def switch_off(self) -> None:
@@ -256,6 +256,10 @@ class ServerHost:
 
     def _go_down(self, index: int, verb: Verb) -> None:
         if self._down is not None:
+            if verb is Verb.SERVER_REBOOT and not self.frozen and not self._destroyed:
+                # The machine is rebooted whether its program had ended or not, and may start it.
+                self._down = (index, self._down[1])
+                self._edge(EdgeKind.REBOOTED)
             return
         self._down = (index, self._agenda.now)
         if verb in _FREEZES:
@@ -418,7 +422,7 @@ class ServerHost:
         # A cruising node's slot is renewed ahead of its time, so a newer slot can be due before it.
         if self._void_at is None or at_us < self._void_at:
             self._void_at = at_us
-            self._agenda.at(at_us, Part.VOID, (), self._void, at_us)
+            self._agenda.at(at_us, Part.VOID, (self._place,), self._void, at_us)
 
     def _void(self, armed_us: int) -> None:
         if self._void_at != armed_us:

@@ -183,6 +183,9 @@ class Copy(NamedTuple):
     place: int
     arrived_us: int
     verdict: int
+    server_time_us: int
+    content: int
+    signature: int
 
 
 class Beat(NamedTuple):

@@ -61,10 +61,16 @@ _OF_NODES = ("node", "answer")
 
 
 class _Image(NamedTuple):
-    """What was on the disk of a node's host, and when by the host's own clocks."""
+    """What was on the disk of a node's host, and when by the host's own clocks, in which of its boots.
+
+    ``points_to`` is its Server Address, ``trusts`` the authority whose certificates it trusts.
+    """
 
     state: NodeState
     taken: Instant
+    boot: int
+    points_to: int | None
+    trusts: str
 
 
 class _Trip(NamedTuple):
@@ -141,6 +147,11 @@ class World:
         self._images: dict[int, dict[int, _Image]] = {}
         #: Nodes whose host was rebooted: what their disk says of their clocks.
         self._rebooted: dict[int, Instant] = {}
+        self._boots = [0] * len(nodes)
+        #: Copies that are not made yet.
+        self._unmade = {i for i, setup in enumerate(nodes) if setup.clone_of is not None}
+        #: When the last request of each node arrives that is on its way.
+        self._arrives_us = [0] * len(nodes)
         #: Answers that a slow server still owes.
         self._held: dict[int, tuple[_Trip, Outgoing]] = {}
         self._holds = 0
@@ -153,8 +164,11 @@ class World:
         in_memory = self._wires[0].authority if type(self._wires[0]) is Memory else None
         provable = type(in_memory) is Authority and all(type(each) is Node for each in self._nodes)
         self._cruises = provable and not every_poll
-        #: Nodes that share their installation id with another, which may claim their slot at any poll.
+        #: Nodes that share their installation id with another, which may claim their slot at any poll, or that count on
+        #: from an earlier number once.
         copied = {setup.clone_of for setup in nodes if setup.clone_of}
+        for event in scenario.events:
+            copied |= set(event.nodes) if event.verb is Verb.NODE_ROLLBACK else set()
         self._shared = frozenset(i for i, setup in enumerate(nodes) if setup.clone_of or setup.name in copied)
 
     def run(self) -> Trace:
@@ -236,7 +250,7 @@ class World:
             return
         assert event is not None, "only the registrations of fleets have none"
         if happening.phase is Phase.IMAGE:
-            self._images.setdefault(event.index, {})[i] = _Image(node.saved(), clock.instant_before_steps(now))
+            self._images.setdefault(event.index, {})[i] = self._image(i)
         elif verb is Verb.NODE_UNBIND:
             edge(now, i, EdgeKind.UNBIND_ASKED, done=awake)
             if awake:
@@ -246,7 +260,7 @@ class World:
             node.address = event.address + k
             edge(now, i, EdgeKind.MOVED, value=node.address)
         elif verb is Verb.NODE_START:
-            if not self._suspended[i] and not node.running:
+            if not self._suspended[i] and not node.running and i not in self._unmade:
                 self._start_node(i)
         elif verb is Verb.NODE_RESUME:
             if self._suspended[i]:
@@ -264,16 +278,19 @@ class World:
             if self._spoils[i].pop(event.index, None) is None:
                 self._spoils[i][event.index] = event.how
         elif verb is Verb.NODE_ROLLBACK:
-            if not node.running:
-                self._copy_state(i, self._images[event.index][i])
-                if i in self._rebooted:
-                    self._rebooted[i] = self._images[event.index][i].taken
-                edge(now, i, EdgeKind.ROLLED_BACK, value=event.to_us)
+            possible = not node.running and i not in self._unmade
+            edge(now, i, EdgeKind.ROLLED_BACK, value=event.to_us, done=possible)
+            if possible:
+                image = self._images[event.index][i]
+                self._put_back(i, image)
+                if i in self._rebooted or image.boot != self._boots[i]:
+                    self._rebooted[i] = image.taken
         elif verb is Verb.NODE_CLONE:
             (original, image) = next(iter(self._images[event.index].items()))
-            self._copy_state(i, image)
-            self._rebooted[i] = image.taken
+            self._unmade.remove(i)
             edge(now, i, EdgeKind.CLONED, value=original)
+            self._put_back(i, image)
+            self._rebooted[i] = image.taken
             self._start_node(i)
         elif awake:
             self._down_by[i] = event.index
@@ -282,13 +299,23 @@ class World:
                 self._suspended[i] = True
             if verb is Verb.NODE_REBOOT:
                 self._rebooted[i] = clock.instant(now)
+                self._boots[i] += 1
+                self._remembered[i] = None
             self._apply(i, [] if verb is Verb.NODE_SUSPEND else node.stop())
 
-    def _copy_state(self, i: int, image: _Image) -> None:
+    def _image(self, i: int) -> _Image:
+        """Return what is on the disk of node ``i``, before anything happens at this instant."""
+        taken = self._rebooted.get(i, self._clocks[i].instant_before_steps(self._agenda.now))
+        return _Image(self._nodes[i].saved(), taken, self._boots[i], self._points_to[i], self._trusts[i])
+
+    def _put_back(self, i: int, image: _Image) -> None:
         """Put what was on a disk in the place of what is on that of node ``i``, whose program does not run."""
         node = self._nodes[i]
+        assert not node.running, "what runs has its state in memory"
         before = node.status
         node.restore(image.state)
+        self._points_to[i], self._trusts[i] = image.points_to, image.trusts
+        self._remembered[i] = None
         self._record.copied_state(self._agenda.now, i, before, node.status)
 
     def _start_node(self, i: int) -> None:
@@ -320,19 +347,20 @@ class World:
         if forward is not None and forward.hairpin:
             source = forward.address
         delays_us = fate.delays_us if target is not None else ()
-        lost = not delays_us and not fate.rejected
+        lost = not delays_us and not (fate.rejected and target is not None)
         place = self._record.sent(now, i, node, send, reported=reported, source=source, form=form, lost=lost)
         if lost and target is not None and isinstance(self._wires[0], WithNetwork):
             self._wires[0].lose(node.address)
         trip = _Trip(i, node.number, source, self._origin(i, target), place)
         order = (now, i, node.number)
-        if fate.rejected:
+        if fate.rejected and target is not None:
             self._record.rejected(place)
             # Whatever the Server Address is, the firewall that answers for it is there.
             refused = trip._replace(origin=self._origin(i, None))
             after_us = self._network.latency_us
             self._agenda.at(now + after_us, Part.SERVER_ARRIVAL, order, self._answer, refused, Outgoing(None))
         for delay_us in delays_us:
+            self._arrives_us[i] = max(self._arrives_us[i], now + delay_us)
             args = (trip, target, send.request, fate.damaged, now)
             self._agenda.at(now + delay_us, Part.SERVER_ARRIVAL, order, self._arrive, *args)
 
@@ -397,7 +425,11 @@ class World:
     def _release(self, key: int) -> None:
         """A slow server sends an answer, unless it has ended or cannot."""
         held = self._held.pop(key, None)
-        if held is not None and not self._servers[self._record.server(held[0].place)].frozen:
+        if held is None:
+            return
+        if self._servers[self._record.server(held[0].place)].frozen:
+            self._record.answer_lost(held[0].place)
+        else:
             self._answer(*held)
 
     def _end_held(self, place: int) -> None:
@@ -429,7 +461,7 @@ class World:
 
     def _spoil(self, i: int, answer: Answer) -> tuple[Answer | None, Spoilt]:
         """Return what reaches node ``i`` in place of ``answer``."""
-        earlier = self._answers[i]
+        earlier = [each for each in self._answers[i] if each.number != answer.number]
         self._answers[i] = (*earlier[-1:], answer)
         how = next(reversed(self._spoils[i].values()), None)
         if how is None:
@@ -494,7 +526,7 @@ class World:
         now, due_us, clock = self._agenda.now, armed[2], self._clocks[i]
         if clock.true_us(due_us) == now:
             # A timer is handled as if at its due instant, which the clock may have passed within this tick.
-            instant = Instant(due_us, due_us + clock.offset_us(now))
+            instant = clock.instant_of(due_us, now)
         else:
             instant = clock.instant(now)
         self._apply(i, self._nodes[i].fire(kind, instant))
@@ -521,10 +553,12 @@ class World:
         # Whatever has changed since the server granted would be seen by the next poll: do not cruise past it.
         if (
             authority is None
+            or not server_clock.steady(now)
             or authority.holder_address(installation) != node.address
             or not self._network.clean(i, now)
             or not self._finds_server(i)
             or self._spoils[i]
+            or self._arrives_us[i] > now
         ):
             return
         assert node.contact_us is not None, "a node that was just granted has had contact"

@@ -6,13 +6,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from harness.durations import format_local
 from harness.expectations import Met
 from harness.rulebook import Finding, Judgement
 from harness.runner import Result
-from harness.trace import Status, TransitionReason, Trouble
+from harness.scenario_file import values
+from harness.trace import Failure, Status, TransitionReason, Trouble
 from reference_server.protocol import Code
 
-__all__ = ["code_value", "results_as_json", "results_as_text"]
+__all__ = ["code_value", "local_date", "results_as_json", "results_as_text"]
 
 
 def results_as_text(results: Sequence[Result]) -> str:
@@ -107,9 +109,20 @@ def _nodes(result: Result) -> dict[str, Any]:
         nodes[trace.nodes[access.node]]["access"] = bool(access.opened)
     for row in trace.failures:
         nodes[trace.nodes[row.node]]["failures"].append(
-            {"at_us": row.at_us, "code": code_value(row.code), "name": Code(row.code).shown_name}
+            {
+                "at_us": row.at_us,
+                "wall_us": row.wall_us,
+                "local": local_date(result, row),
+                "code": code_value(row.code),
+                "name": Code(row.code).shown_name,
+            }
         )
     return nodes
+
+
+def local_date(result: Result, row: Failure) -> str:
+    """Return the date of a failure as its node shows it: by its own wall clock, in its time zone."""
+    return format_local(row.wall_us, values.zone(result.scenario.nodes[row.node].zone))
 
 
 def code_value(code: int) -> int | str | None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from harness.report.as_json import code_value
+from harness.report.as_json import code_value, local_date
 from harness.runner import Result
 from harness.trace import (
     NEVER,
@@ -130,6 +130,7 @@ def _records(result: Result) -> Iterator[tuple[int, dict[str, Any]]]:
             "at_us": row.at_us,
             "node": trace.nodes[row.node],
             "wall_us": row.wall_us,
+            "local": local_date(result, row),
             "code": code_value(row.code),
             "name": Code(row.code).shown_name,
             "number": row.number,

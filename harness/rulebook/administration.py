@@ -7,8 +7,9 @@ from collections import Counter
 from harness.rulebook.history import History
 from harness.rulebook.judging import judges
 from harness.rulebook.ledger import NEVER_SEEN, Ledger
+from harness.rulebook.nodelaw import NodeLaws
 from harness.rulebook.verdicts import Tally
-from harness.trace import NEVER, Verdict
+from harness.trace import NEVER, Status, Verdict
 from reference_server.protocol import Kind
 
 __all__: list[str] = []
@@ -19,8 +20,11 @@ _NAMES = {Kind.REGISTER: "register", Kind.UNBIND: "unbind"}
 @judges("R092")
 def an_administrator_does_it(history: History, tally: Tally) -> None:
     """Every register and unbind: an administrator asked the running program for it just then, and each time that one
-    does the request is sent.
+    does the request is sent. A node turns `unregistered` when an unbind is granted, and never else.
     """
+    for turn in history.once(NodeLaws).wrong_turns:
+        if turn.after == Status.UNREGISTERED:
+            tally.broken(turn.at_us, history.nodes[turn.node].name, turn.message)
     for node in history.nodes:
         sent = Counter(
             (each.it.kind, each.it.sent_us) for each in node.exchanges if each.it.kind in (Kind.REGISTER, Kind.UNBIND)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from harness.rulebook.checks import due
@@ -12,8 +13,8 @@ from harness.rulebook.judging import judges
 from harness.rulebook.ledger import GONE, NEVER_SEEN, ExpectedSlot, Ledger
 from harness.rulebook.nodelaw import NodeLaws
 from harness.rulebook.verdicts import Tally
-from harness.scenario import SERVER, Verb
-from harness.trace import NEVER, EdgeKind, Exchange, Outcome, Slot, SlotChange, Status, TransitionReason, Verdict
+from harness.scenario import SERVER
+from harness.trace import NEVER, Copy, EdgeKind, Exchange, Outcome, Slot, SlotChange, Status, TransitionReason, Verdict
 from reference_server.protocol import Code, Kind
 
 __all__: list[str] = []
@@ -42,21 +43,19 @@ def the_server_replies(history: History, tally: Tally) -> None:
     earlier state was put back, it counts on from there.
     """
     for node in history.nodes:
-        if any(edge.what == EdgeKind.ROLLED_BACK for edge in node.edges):
-            continue
-        numbers = sorted((each.it.number, each.it.number, each.it.sent_us) for each in node.exchanges)
-        numbers += [(beat.first_number, beat.first_number + beat.polls - 1, beat.first_sent_us) for beat in node.beats]
-        for (_, last, _), (first, _, at_us) in pairwise(sorted(numbers)):
-            if first <= last:
+        backs = [edge.at_us for edge in node.edges if edge.what == EdgeKind.ROLLED_BACK and edge.done]
+        used = [(each.it.number, each.it.number, each.it.sent_us) for each in node.exchanges]
+        used += [(beat.first_number, beat.first_number + beat.polls - 1, beat.first_sent_us) for beat in node.beats]
+        numbers = sorted((bisect_right(backs, at_us), first, last, at_us) for first, last, at_us in used)
+        for (era, _, last, _), (later, first, _, at_us) in pairwise(numbers):
+            if era == later and first <= last:
                 tally.broken(at_us, node.name, f"the number {first} was used twice")
-    for copy, seen in history.once(Ledger).copies:
-        if seen == NEVER_SEEN:
-            continue
-        if copy.verdict == seen:
+    for again, known, at_us in _seen_twice(history):
+        if _answer_of(history, again) == _answer_of(history, known):
             tally.passed()
         else:
-            name = history.nodes[history.exchanges[copy.place].node].name
-            tally.broken(copy.arrived_us, name, "a request that was seen twice got two answers")
+            name = history.nodes[known.node].name
+            tally.broken(at_us, name, "a request that was seen twice got two answers")
     for place, exchange in enumerate(history.exchanges):
         name = history.nodes[exchange.node].name
         if exchange.arrived_us == NEVER:
@@ -75,6 +74,25 @@ def the_server_replies(history: History, tally: Tally) -> None:
         else:
             tally.passed(not down)
     tally.passed(sum(history.trace.beats.column("polls")))
+
+
+def _seen_twice(history: History) -> Iterator[tuple[Exchange | Copy, Exchange, int]]:
+    """Yield each request that the server knew, with the first one like it and the instant at which it came again."""
+    ledger = history.once(Ledger)
+    for copy, seen in ledger.copies:
+        if seen != NEVER_SEEN:
+            yield copy, history.exchanges[copy.place], copy.arrived_us
+    for place, view in ledger.before.items():
+        if view.first != NEVER:
+            yield history.exchanges[place], history.exchanges[view.first], history.exchanges[place].arrived_us
+
+
+def _answer_of(history: History, told: Exchange | Copy) -> tuple[object, ...]:
+    """Return everything that an answer says."""
+    trace = history.trace
+    content = None if told.content == NEVER else trace.contents[told.content]
+    signature = None if told.signature == NEVER else trace.signatures[told.signature]
+    return told.verdict, told.server_time_us, content, signature
 
 
 def _answered_before_a_crash(history: History, exchange: Exchange) -> bool:
@@ -194,8 +212,8 @@ def _cause(history: History, node: NodeView, change: int) -> str:
         return "the server was destroyed, or lost its slots at a stop"
     if change == SlotChange.LOST:
         return "an earlier state of the server was put back"
-    if any(event.verb is Verb.CLOCK_STEP and event.host == SERVER for event in history.scenario.events):
-        return "the server's wall clock was stepped"
+    if history.clocks.wall_set(SERVER, 0, history.end_us):
+        return "the server's wall clock was set"
     if history.clocks.drifts(SERVER) or history.clocks.drifts(node.name):
         return "the clocks of the two hosts drift apart"
     return "the reading lets a node outlive its slot, or a program is wrong"
@@ -252,7 +270,7 @@ def _rows_up_to(history: History, node: NodeView, before_us: int) -> list[tuple[
     brought: list[tuple[int, int]] = []
     since_us = -1
     for edge in node.edges:
-        if edge.at_us < before_us and edge.what in (EdgeKind.ROLLED_BACK, EdgeKind.CLONED):
+        if edge.at_us < before_us and edge.done and edge.what in (EdgeKind.ROLLED_BACK, EdgeKind.CLONED):
             cloned = edge.what == EdgeKind.CLONED
             of, to_us = (history.nodes[edge.value], edge.at_us) if cloned else (node, edge.value)
             brought, since_us = _rows_up_to(history, of, to_us), edge.at_us

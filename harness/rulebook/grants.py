@@ -130,7 +130,7 @@ def failing_closes(history: History, tally: Tally) -> None:
         if exchange.kind == Kind.UNBIND or exchange.outcome != Outcome.NEGATIVE:
             continue
         node, at_us = history.nodes[exchange.node], exchange.ended_us
-        before = node.status_before(at_us)
+        before = node.found_at(at_us)
         lenient = history.reading.refusal_is_silence and before in HOLDING
         if node.status(at_us) is Status.REGISTERED:
             tally.broken(at_us, node.name, "refused, and yet registered")

@@ -31,6 +31,7 @@ from harness.trace import (
     Status,
     Trace,
     Transition,
+    TransitionReason,
 )
 from reference_server.protocol import Kind
 from reference_server.readings import Reading
@@ -41,6 +42,7 @@ Made = TypeVar("Made")
 
 DOWN = (EdgeKind.STOPPED, EdgeKind.CRASHED, EdgeKind.REBOOTED)
 FROZEN = (EdgeKind.SUSPENDED, EdgeKind.HUNG)
+_COPIED = TransitionReason.COPIED
 #: What changes a node's path or its answers in a way that other rules than those of cuts would have to follow.
 _DISTURBING = frozenset(
     {
@@ -105,6 +107,11 @@ class NodeView:
     def name(self) -> str:
         """Its name."""
         return self.setup.name
+
+    def found_at(self, true_us: int) -> Status:
+        """Return the status before anything happened at ``true_us``, unless another state was put there then."""
+        copied = [turn.after for turn in self.transitions if (turn.at_us, turn.reason) == (true_us, _COPIED)]
+        return Status(copied[-1]) if copied else self.status_before(true_us)
 
     def status_before(self, true_us: int) -> Status:
         """Return the status before anything happened at ``true_us``."""
@@ -179,10 +186,11 @@ class NodeView:
         return frozenset(each.it.ended_us for each in self.exchanges if each.it.outcome == Outcome.POSITIVE)
 
     def turned_at(self, true_us: int, status: Status) -> bool:
-        """Tell whether the node turned ``status`` at ``true_us``."""
+        """Tell whether the node itself turned ``status`` at ``true_us``."""
         place = bisect_left(self._turns, true_us)
         while place < len(self.transitions) and self.transitions[place].at_us == true_us:
-            if self.transitions[place].after == status:
+            turn = self.transitions[place]
+            if turn.after == status and turn.reason != TransitionReason.COPIED:
                 return True
             place += 1
         return False

@@ -40,7 +40,7 @@ class LeaseView(NamedTuple):
     """The slots as a request finds them. ``age_us`` and ``address`` are of the sender's own live slot.
 
     ``age_us`` is that of its last accepted request, downtime included, whatever the reading excuses. ``seen`` is the
-    verdict that the same request was given before, `NEVER_SEEN` if it is new.
+    verdict that the same request was given before, `NEVER_SEEN` if it is new, and ``first`` its place then.
     """
 
     live: bool
@@ -50,6 +50,7 @@ class LeaseView(NamedTuple):
     unit_live: bool
     date_us: int
     seen: int
+    first: int
 
 
 class ExpectedSlot(NamedTuple):
@@ -136,7 +137,7 @@ class _Table:
         self.live: list[tuple[int, int]] = []
         #: What each second arrival of a request had to be answered, in the order of the trace's copies.
         self.copies: list[tuple[Copy, int]] = []
-        self._answered: dict[int, tuple[tuple[object, int], ...]] = {}
+        self._answered: dict[int, tuple[tuple[object, int, int], ...]] = {}
         wanted = {edge.value for edge in history.edges_of[server] if edge.what == EdgeKind.ROLLED_BACK and edge.done}
         if not server and history.copied_at_us is not None:
             wanted.add(history.copied_at_us)
@@ -285,13 +286,13 @@ class _Table:
     def _arrival(self, place: int, exchange: Exchange) -> None:
         view = self._view(exchange, exchange.arrived_us)
         self.before[place] = view
-        self._accept(exchange, exchange.arrived_us, view, exchange.verdict)
+        self._accept(exchange, exchange.arrived_us, view, exchange.verdict, place)
 
     def _copy(self, copy: Copy) -> None:
         exchange = self._history.exchanges[copy.place]
         view = self._view(exchange, copy.arrived_us)
         self.copies.append((copy, view.seen))
-        self._accept(exchange, copy.arrived_us, view, copy.verdict)
+        self._accept(exchange, copy.arrived_us, view, copy.verdict, copy.place)
 
     def _known_by(self, exchange: Exchange) -> object:
         """Return what makes two requests of an installation the same."""
@@ -309,19 +310,22 @@ class _Table:
             address = lease.address
             self._settle(lease, at_us)
             age_us = self._clocks.boot_us(SERVER, at_us) - lease.boot_us
-        seen = NEVER_SEEN
-        if not exchange.form:
-            known = dict(reversed(self._answered.get(owner, ())))
-            seen = known.get(self._known_by(exchange), NEVER_SEEN)
-        return LeaseView(live, address, age_us, len(self._units), unit in self._units, self.dates.at(at_us), seen)
+        seen, first = NEVER_SEEN, NEVER
+        for known_by, verdict, place in self._answered.get(owner, ()) if not exchange.form else ():
+            if known_by == self._known_by(exchange):
+                seen, first = verdict, place
+                break
+        return LeaseView(
+            live, address, age_us, len(self._units), unit in self._units, self.dates.at(at_us), seen, first
+        )
 
-    def _accept(self, exchange: Exchange, at_us: int, view: LeaseView, verdict: int) -> None:
+    def _accept(self, exchange: Exchange, at_us: int, view: LeaseView, verdict: int, place: int) -> None:
         """Let the slots be what the server made of a request; what it has seen before changes nothing."""
         owner = self._history.owner[exchange.node]
         if view.seen != NEVER_SEEN:
             return
         if not exchange.form and verdict != Verdict.NONE:
-            newest = (self._known_by(exchange), verdict)
+            newest = (self._known_by(exchange), verdict, place)
             self._answered[owner] = (newest, *self._answered.get(owner, ()))[:_REMEMBERED]
         if verdict != Verdict.GRANTED:
             return
@@ -400,7 +404,7 @@ class _Image(NamedTuple):
     """What was stored at an instant."""
 
     leases: list[_Lease]
-    answered: dict[int, tuple[tuple[object, int], ...]]
+    answered: dict[int, tuple[tuple[object, int, int], ...]]
 
 
 class _Dates:
@@ -414,7 +418,8 @@ class _Dates:
         self._clocks = history.clocks
         back = [at_us for at_us, by_us in history.clocks.steps(SERVER) if by_us < 0]
         backs = [edge for edge in history.edges_of[server] if edge.what == EdgeKind.ROLLED_BACK and edge.done]
-        #: From when which floors are in force: (from when, the date is at least this). Only steps back make any.
+        #: From when which floors are in force: (from when, the date is at least this). Only steps back make any: a
+        #: slew or a freeze never turns the wall clock back, so between steps the last instant has the latest date.
         self._epochs: list[tuple[int, list[tuple[int, int]]]] = [(0, [])]
         if not back:
             return

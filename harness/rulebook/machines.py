@@ -27,8 +27,11 @@ def a_foreign_machine_serves_nobody(history: History, tally: Tally) -> None:
         else:
             name = history.nodes[asked.node].name
             tally.broken(asked.arrived_us, name, "answered on a foreign machine as if on the licensed one")
+    drifted = False
     for edge in history.server_edges:
-        if edge.what == EdgeKind.STARTED and history.identity_drifted(edge.at_us):
+        if edge.what in (EdgeKind.DRIFTED, EdgeKind.IDENTITY_RESTORED):
+            drifted = edge.what == EdgeKind.DRIFTED
+        elif edge.what == EdgeKind.STARTED and drifted:
             if edge.done:
                 tally.broken(edge.at_us, None, "the program started on a foreign machine")
             else:
@@ -104,17 +107,17 @@ def a_closed_port_registers_nobody(history: History, tally: Tally) -> None:
 @judges("R125")
 def destroyed_for_ever(history: History, tally: Tally) -> None:
     """Every start of the program and every request after the server was destroyed: it neither runs nor answers."""
-    destroyed = next((edge.at_us for edge in history.server_edges if edge.what == EdgeKind.DESTROYED), None)
-    if destroyed is None:
-        return
+    destroyed: int | None = None
     for edge in history.server_edges:
-        if edge.what == EdgeKind.STARTED and edge.at_us >= destroyed and edge.at_us > 0:
+        if edge.what == EdgeKind.DESTROYED:
+            destroyed = edge.at_us
+        elif edge.what == EdgeKind.STARTED and destroyed is not None:
             if edge.done:
                 tally.broken(edge.at_us, None, "a destroyed server runs again")
             else:
                 tally.passed()
     for asked in history.exchanges:
-        if asked.arrived_us < destroyed or asked.server:
+        if destroyed is None or asked.arrived_us < destroyed or asked.server:
             continue
         if asked.verdict == Verdict.CONNECTION_REFUSED:
             tally.passed()

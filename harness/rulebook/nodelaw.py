@@ -93,6 +93,7 @@ class Image(NamedTuple):
     strikes: int
     boot_us: int
     wall_us: int
+    boots: int
 
 
 class NodeLaw:
@@ -110,6 +111,7 @@ class NodeLaw:
         self.images: dict[int, Image] = {}
         #: What the disk says of the clocks, if the host was rebooted since.
         self._rebooted: tuple[int, int] | None = None
+        self._boots = 0
         self._name = node.name
         self._clocks = history.clocks
         self._reading = history.reading
@@ -159,8 +161,11 @@ class NodeLaw:
             self._pass_time((at_us, 0, _EDGE))
             boot_us = self._clocks.boot_us(self._name, at_us)
             wall_us = self._clocks.wall_us(self._name, at_us, before_steps=True)
+            # What the disk of a host that is off says of its clocks is what they showed as it went down.
+            read = self._rebooted or (boot_us, wall_us)
             status = self._node.status_before(at_us)
-            self.images[at_us] = Image(status, self._contact_us, self._expires_us, self._strikes, boot_us, wall_us)
+            state = self._contact_us, self._expires_us, self._strikes
+            self.images[at_us] = Image(status, *state, *read, self._boots)
 
     def _moments(self) -> Iterator[_Moment]:
         moments = [_Moment(edge.at_us, 0, _EDGE, edge) for edge in self._node.edges]
@@ -228,8 +233,7 @@ class NodeLaw:
 
     def _wall(self, at_us: int, boot_us: int, *, before_steps: bool = False) -> int:
         """Return the wall clock's date of what happens at ``at_us`` and is handled as at ``boot_us``."""
-        clocks, name = self._clocks, self._name
-        return clocks.wall_us(name, at_us, before_steps=before_steps) - clocks.boot_us(name, at_us) + boot_us
+        return self._clocks.wall_us(self._name, at_us, before_steps=before_steps, boot_us=boot_us)
 
     # The state.
 
@@ -257,10 +261,13 @@ class NodeLaw:
             self._awake = False
             self._outstanding = None
             if kind is EdgeKind.REBOOTED:
+                self._boots += 1
                 boot_us = self._clocks.boot_us(self._name, edge.at_us)
                 self._rebooted = boot_us, self._wall(edge.at_us, boot_us)
         elif kind is EdgeKind.ROLLED_BACK:
-            self._put_back(edge.at_us, self.images[edge.value], rebooted=self._rebooted is not None)
+            image = self.images[edge.value]
+            rebooted = self._rebooted is not None or image.boots != self._boots
+            self._put_back(edge.at_us, image, rebooted=rebooted)
         elif kind is EdgeKind.CLONED:
             self._put_back(edge.at_us, self._of(edge.value).images[edge.at_us], rebooted=True)
         elif kind is EdgeKind.SUSPENDED:
@@ -466,7 +473,7 @@ class NodeLaws:
         wanted: dict[int, set[int]] = {}
         for node in history.nodes:
             for edge in node.edges:
-                if edge.what == EdgeKind.ROLLED_BACK:
+                if edge.what == EdgeKind.ROLLED_BACK and edge.done:
                     wanted.setdefault(node.place, set()).add(edge.value)
                 elif edge.what == EdgeKind.CLONED:
                     wanted.setdefault(edge.value, set()).add(edge.at_us)

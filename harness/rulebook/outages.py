@@ -35,12 +35,12 @@ def _long_stops(history: History) -> Iterator[tuple[Downtime, int]]:
     for stop in _stops(history):
         if stop.end_us is None or history.clocks.drifts(SERVER):
             continue
-        stepped = any(stop.start_us - limit_us <= at_us <= stop.end_us for at_us, _ in history.clocks.steps(SERVER))
+        wall_set = history.clocks.wall_set(SERVER, stop.start_us - limit_us, stop.end_us)
         put_back = any(
             edge.what == EdgeKind.ROLLED_BACK and stop.start_us <= edge.at_us <= stop.end_us
             for edge in history.server_edges
         )
-        if stop.end_us - stop.start_us > limit_us and not stepped and not put_back:
+        if stop.end_us - stop.start_us > limit_us and not wall_set and not put_back:
             yield stop, stop.end_us
 
 

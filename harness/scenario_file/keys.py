@@ -20,6 +20,7 @@ from reference_server.readings import READINGS
 __all__ = [
     "Address",
     "Count",
+    "DriftPercent",
     "Duration",
     "FailureShown",
     "HostName",
@@ -37,6 +38,7 @@ __all__ = [
     "ReadingNames",
     "Registration",
     "Rule",
+    "SlewRate",
     "Start",
     "Status",
     "Step",
@@ -45,6 +47,7 @@ __all__ = [
     "Use",
     "WallInstant",
     "Zone",
+    "ZoneName",
     "frame_of",
 ]
 
@@ -84,6 +87,7 @@ _FAILURES_SCHEMA = {
     "type": ["integer", "string"],
     "examples": [30003, "/", "Incorrect License Format", "none"],
 }
+_ZONE_SCHEMA = {"type": "string", "examples": ["UTC", "Asia/Shanghai", "UTC+08:00"]}
 _PATTERN_SCHEMA = {"type": "string", "minLength": 1, "examples": ["fdl-1", "fdl-*"]}
 
 Text = Annotated[str, PlainValidator(values.text), WithJsonSchema({"type": "string", "minLength": 1})]
@@ -120,11 +124,8 @@ Registration = Annotated[
     WithJsonSchema({"type": "string", "examples": ["0s", "1h 40m", "never"]}),
 ]
 LastDay = Annotated[date, PlainValidator(values.expiry_date), WithJsonSchema({"type": "string", "format": "date"})]
-Zone = Annotated[
-    tzinfo,
-    PlainValidator(values.zone),
-    WithJsonSchema({"type": "string", "examples": ["UTC", "Asia/Shanghai", "UTC+08:00"]}),
-]
+Zone = Annotated[tzinfo, PlainValidator(values.zone), WithJsonSchema(_ZONE_SCHEMA)]
+ZoneName = Annotated[str, PlainValidator(values.zone_name), WithJsonSchema(_ZONE_SCHEMA)]
 Address = Annotated[int, PlainValidator(values.address), WithJsonSchema(_ADDRESS_SCHEMA)]
 Ranges = Annotated[
     tuple[tuple[int, int], ...],
@@ -148,6 +149,12 @@ WallInstant = Annotated[
     int,
     PlainValidator(values.start),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2027-03-01T00:00:00Z"]}),
+]
+DriftPercent = Annotated[
+    Fraction, PlainValidator(values.drift_percent), WithJsonSchema({"type": "number", "examples": [-5, 0.01]})
+]
+SlewRate = Annotated[
+    Fraction, PlainValidator(values.slew_rate), WithJsonSchema({"type": "number", "examples": [500, 83333.3]})
 ]
 FailureShown = Annotated[int | str, PlainValidator(values.failure), WithJsonSchema(_FAILURES_SCHEMA)]
 Status = Literal["unregistered", "registered", "interrupted", "rejected", "lapsed"]

@@ -185,14 +185,13 @@ def _event(table: EventTable, index: int, line: int, frame: Frame) -> Iterator[E
     elif verb is Verb.NODE_CLONE:
         fields["of"] = frame.clones.get(keys["node"])
         fields["nodes"] = (keys["node"],)
-    elif verb is Verb.NODE_POINT:
-        fields["by_name"] = keys["address"] is None
     elif verb is Verb.LICENCE_CHANGE:
         fields = {"verb": verb, "changes": tuple(_changes(keys))}
     elif verb is Verb.SERVER_LOGOUT:
         fields["idle"] = frame.nohup
-    elif verb is Verb.SERVER_REBOOT and not frame.autostart:
-        lasts_us = None  # The machine comes back, and nobody starts the program (Q35).
+    elif verb is Verb.CLOCK_DRIFT:
+        percent_as_ppm = fields.pop("percent")
+        fields["ppm"] = fields["ppm"] if percent_as_ppm is None else percent_as_ppm
     for host in keys.get("host", (None,)):
         until_us = None if lasts_us is None else at_us + lasts_us
         yield Event(index=index, line=line, at_us=at_us, until_us=until_us, host=host, **fields)

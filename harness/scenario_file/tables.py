@@ -7,9 +7,19 @@ descriptions below are what an editor shows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    create_model,
+    field_validator,
+    model_validator,
+)
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -21,6 +31,7 @@ from harness.scenario_file import values
 from harness.scenario_file.keys import (
     Address,
     Count,
+    DriftPercent,
     Duration,
     FailureShown,
     HostName,
@@ -38,6 +49,7 @@ from harness.scenario_file.keys import (
     ReadingNames,
     Registration,
     Rule,
+    SlewRate,
     Start,
     Status,
     Step,
@@ -46,6 +58,7 @@ from harness.scenario_file.keys import (
     Use,
     WallInstant,
     Zone,
+    ZoneName,
     frame_of,
 )
 
@@ -162,6 +175,10 @@ class NodesTable(Table):
     domain: HostName | None = Field(None, description="The access domain under which users reach the node.")
     port: Port | None = Field(None, description="The access port under which users reach the node.")
     version: Text = Field("FineDataLink", description="The product and major version that the node reports.")
+    zone: ZoneName = Field(
+        "UTC",
+        description="The time zone in which the node shows the dates of its failures: an IANA name or an offset.",
+    )
     by_name: bool = Field(False, description="Whether the Server Address of the node is the server's name in the DNS.")
     clone_of: NodeName | None = Field(
         None, description="The node from whose machine this one is copied, at a node.clone; until then it is off."
@@ -176,6 +193,10 @@ class NodesTable(Table):
             yield Mistake("spread and spread_over", "only one of them", key="spread_over")
         if "clone_of" in keys and "count" in keys:
             yield Mistake("clone_of and count", "only one of them: a machine is copied one at a time", key="clone_of")
+        if "clone_of" in keys and ("spread" in keys or "spread_over" in keys):
+            yield Mistake(
+                "clone_of and a spread", "only one of them: a machine is copied one at a time", key="clone_of"
+            )
         if "clone_of" in keys and "register" in keys:
             yield Mistake("clone_of and register", "only one of them: node.clone gives it its state", key="register")
 
@@ -214,6 +235,7 @@ class NodesTable(Table):
             version=self.version,
             by_name=self.by_name,
             clone_of=self.clone_of,
+            zone=self.zone,
         )
 
 
@@ -231,12 +253,40 @@ _DO = Field(description="What happens.")
 
 
 class ServerFault(EventTable):
-    """The server stops (ended in order), crashes, is rebooted, loses its session, is suspended, or hangs."""
+    """The server stops (ended in order), crashes, is suspended, or hangs."""
 
     model_config = ConfigDict(title="server fault")
 
-    do: Literal["server.stop", "server.crash", "server.reboot", "server.logout", "server.suspend", "server.hang"] = _DO
+    do: Literal["server.stop", "server.crash", "server.suspend", "server.hang"] = _DO
     lasts: Lasting | None = _LASTS
+
+
+class ServerReboot(EventTable):
+    """The server's machine is rebooted."""
+
+    model_config = ConfigDict(title="server reboot")
+
+    do: Literal["server.reboot"] = _DO
+    lasts: Lasting | None = Field(
+        None, description="When the program runs again that starts with the machine. Left out: when it is started."
+    )
+
+    @field_validator("lasts")
+    @classmethod
+    def _starts(cls, lasts: int | None, info: ValidationInfo) -> int | None:
+        if lasts is not None and not frame_of(info).autostart:
+            raise Mistake(
+                "an end, though nothing starts the program", "autostart = true in [server], or a server.start"
+            )
+        return lasts
+
+
+class ServerLogout(EventTable):
+    """The session ends in which the program was started, and with it a program that was not started with nohup."""
+
+    model_config = ConfigDict(title="server logout")
+
+    do: Literal["server.logout"] = _DO
 
 
 class ServerCrashAt(EventTable):
@@ -276,6 +326,10 @@ def _earlier(to: int, info: ValidationInfo) -> int:
     return to
 
 
+Earlier = Annotated[Instant, AfterValidator(_earlier)]
+_TO = Field(description="The instant whose state comes back, as it was before anything happened at it.")
+
+
 class ServerClone(EventTable):
     """The server's machine, with everything on it, is copied to another, whose program starts."""
 
@@ -292,12 +346,7 @@ class Rollback(EventTable):
     model_config = ConfigDict(title="server rollback")
 
     do: Literal["server.rollback"] = _DO
-    to: Instant = Field(description="The instant whose state comes back, as it was before anything happened at it.")
-
-    @field_validator("to")
-    @classmethod
-    def _earlier(cls, to: int, info: ValidationInfo) -> int:
-        return _earlier(to, info)
+    to: Earlier = _TO
 
 
 class NodeRollback(EventTable):
@@ -307,12 +356,7 @@ class NodeRollback(EventTable):
 
     do: Literal["node.rollback"] = _DO
     node: Nodes = _NODE
-    to: Instant = Field(description="The instant whose state comes back, as it was before anything happened at it.")
-
-    @field_validator("to")
-    @classmethod
-    def _earlier(cls, to: int, info: ValidationInfo) -> int:
-        return _earlier(to, info)
+    to: Earlier = _TO
 
 
 class NodeClone(EventTable):
@@ -507,6 +551,8 @@ class Nat(EventTable):
     def not_together(cls, keys: Mapping[str, object]) -> Iterator[Mistake]:
         if "last_address" in keys and keys.get("kind") != "carrier":
             yield Mistake("last_address without a pool", 'last_address only with kind = "carrier"', key="last_address")
+        if keys.get("kind") == "carrier" and "last_address" not in keys:
+            yield Mistake("a carrier without last_address", "the last address of its pool", key="kind")
 
 
 class NatRemove(EventTable):
@@ -638,12 +684,57 @@ class ClockStep(EventTable):
 class ClockDrift(EventTable):
     """All clocks of a host run too fast or too slow."""
 
-    model_config = ConfigDict(title="clock drift")
+    model_config = ConfigDict(
+        title="clock drift",
+        json_schema_extra={"oneOf": [{"required": ["ppm"]}, {"required": ["percent"]}]},
+    )
 
     do: Literal["clock.drift"] = _DO
     host: Hosts = _HOST
-    ppm: Ppm = Field(description="By how many millionths too fast; negative, too slow.")
+    ppm: Ppm | None = Field(None, description="By how many millionths too fast; negative, too slow.")
+    percent: DriftPercent | None = Field(None, description="The same in hundredths.")
     lasts: Lasting | None = _LASTS
+
+    @classmethod
+    def not_together(cls, keys: Mapping[str, object]) -> Iterator[Mistake]:
+        if "ppm" in keys and "percent" in keys:
+            yield Mistake("ppm and percent", "only one of them", key="percent")
+        elif "ppm" not in keys and "percent" not in keys:
+            yield Mistake("neither ppm nor percent", "one of them")
+
+
+class ClockSlew(EventTable):
+    """The wall clock of a host is moved gradually, as NTP does it."""
+
+    model_config = ConfigDict(title="clock slew")
+
+    do: Literal["clock.slew"] = _DO
+    host: Hosts = _HOST
+    by: Step = Field(description="By how much in all; with a minus sign, back.")
+    ppm: SlewRate = Field(
+        Fraction(500),
+        description="By how many microseconds in each second of the host's clocks.",
+        json_schema_extra={"default": 500},
+    )
+
+
+class ClockFreeze(EventTable):
+    """The wall clock of a host stands still; its other clocks go on."""
+
+    model_config = ConfigDict(title="clock freeze")
+
+    do: Literal["clock.freeze"] = _DO
+    host: Hosts = _HOST
+    lasts: Lasting | None = _LASTS
+
+
+class ClockThaw(EventTable):
+    """The wall clock of a host goes on, from where it stood."""
+
+    model_config = ConfigDict(title="clock thaw")
+
+    do: Literal["clock.thaw"] = _DO
+    host: Hosts = _HOST
 
 
 class LicenceChange(EventTable):
@@ -691,6 +782,8 @@ class LicenceResume(EventTable):
 
 AnyEvent = (
     ServerFault
+    | ServerReboot
+    | ServerLogout
     | ServerCrashAt
     | ServerSlow
     | ServerMove
@@ -724,6 +817,9 @@ AnyEvent = (
     | AnswerSpoil
     | ClockStep
     | ClockDrift
+    | ClockSlew
+    | ClockFreeze
+    | ClockThaw
     | LicenceChange
     | LicenceSuspend
     | LicenceResume

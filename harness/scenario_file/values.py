@@ -30,6 +30,7 @@ __all__ = [
     "application_ranges",
     "count",
     "drift",
+    "drift_percent",
     "duration",
     "expiry_date",
     "failure",
@@ -43,12 +44,14 @@ __all__ = [
     "reading",
     "registration",
     "rule",
+    "slew_rate",
     "start",
     "step",
     "text",
     "timeout",
     "use",
     "zone",
+    "zone_name",
 ]
 
 HIGHEST_ADDRESS = (1 << 32) - 1
@@ -66,6 +69,7 @@ _OFFSET = re.compile(r"UTC([+-])([0-9]{2}):([0-5][0-9])")
 _WIDEST_OFFSET = timedelta(hours=14)
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 _FASTEST_PPM = 1_000_000
+_PPM_OF_PERCENT = 10_000
 _UNCODED_FAILURES = ("/", "Incorrect License Format", "none")
 
 
@@ -240,6 +244,13 @@ def zone(value: object) -> tzinfo:
         raise Mistake(shown(value), expected + hint) from None
 
 
+def zone_name(value: object) -> str:
+    """Return the name of a time zone, as `zone` understands it."""
+    zone(value)
+    assert isinstance(value, str), "a time zone is named by a text"
+    return value
+
+
 def expiry_date(value: object) -> date:
     """Return the last licensed day."""
     if type(value) is not date:
@@ -251,10 +262,25 @@ def expiry_date(value: object) -> date:
 
 def drift(value: object) -> Fraction:
     """Return how much faster than true time a clock runs, in millionths, exactly as written."""
-    if type(value) in (int, float) and -_FASTEST_PPM < value <= _FASTEST_PPM:  # type: ignore[operator]
+    return _drift(value, _FASTEST_PPM)
+
+
+def drift_percent(value: object) -> Fraction:
+    """Return how much faster than true time a clock runs, in millionths, of a number of percent."""
+    return _drift(value, _FASTEST_PPM // _PPM_OF_PERCENT) * _PPM_OF_PERCENT
+
+
+def _drift(value: object, fastest: int) -> Fraction:
+    if type(value) in (int, float) and -fastest < value <= fastest:  # type: ignore[operator]
         return Fraction(str(value))
-    expected = f"a number above {-_FASTEST_PPM} (a clock that stands still), at most {_FASTEST_PPM}"
-    raise Mistake(shown(value), expected)
+    raise Mistake(shown(value), f"a number above {-fastest} (a clock that stands still), at most {fastest}")
+
+
+def slew_rate(value: object) -> Fraction:
+    """Return by how many microseconds a second a clock is slewed, exactly as written."""
+    if type(value) in (int, float) and 0 < value < _FASTEST_PPM:  # type: ignore[operator]
+        return Fraction(str(value))
+    raise Mistake(shown(value), f"a number above 0, below {_FASTEST_PPM} (at which a clock slewed back stands still)")
 
 
 def percent(value: object) -> Fraction:

@@ -136,6 +136,37 @@ def test_whoever_is_pointed_at_the_name_forgets_the_address() -> None:
     events = [
         event(HOUR, Verb.SERVER_MOVE, address=THERE),
         event(HOUR, Verb.DNS_CHANGE, address=THERE),
-        event(3 * HOUR, Verb.NODE_POINT, "a", by_name=True),
+        event(3 * HOUR, Verb.NODE_POINT, "a"),
     ]
     assert outcomes(play(*events, duration_us=5 * HOUR)) == [Outcome.POSITIVE, Outcome.UNANSWERED, Outcome.POSITIVE]
+
+
+def test_of_several_records_in_force_the_latest_counts() -> None:
+    where = plan(
+        a_world(
+            event(10, Verb.DNS_CHANGE, address=BOX, lasts_us=20),
+            event(20, Verb.DNS_CHANGE, address=THERE, lasts_us=80),
+            event(200, Verb.DNS_CHANGE, address=THERE),
+            event(200, Verb.DNS_CHANGE, address=BOX),
+        )
+    ).addressing
+    assert [where.record(at) for at in (9, 10, 19, 20, 30, 99, 100)] == [HERE, BOX, BOX, THERE, THERE, THERE, HERE]
+    assert where.record(200) == BOX
+
+
+def test_who_knows_no_address_is_refused_by_no_firewall() -> None:
+    events = [event(HOUR, Verb.DNS_STOP), event(HOUR, Verb.FIREWALL_REJECT, "a")]
+    poll = exchanges(play(*events, nodes=BY_NAME, duration_us=3 * HOUR))[1]
+    assert (poll.lost, poll.ended_us) == (1, 2 * HOUR + 30 * SECOND)
+
+
+def test_a_rebooted_host_remembers_no_address() -> None:
+    # Answers are kept for a week, but not over a reboot.
+    events = [
+        event(HOUR, Verb.SERVER_MOVE, address=THERE),
+        event(HOUR, Verb.DNS_CHANGE, address=THERE),
+        event(3 * HOUR, Verb.NODE_REBOOT, "a", lasts_us=MINUTE),
+    ]
+    world = replace(a_world(*events, nodes=BY_NAME, duration_us=5 * HOUR), server=ServerSpec(ttl_us=168 * HOUR))
+    expected = [Outcome.POSITIVE, Outcome.UNANSWERED, Outcome.POSITIVE]
+    assert outcomes(run(world, LITERAL, every_poll=True)) == expected

@@ -44,6 +44,14 @@ def test_a_replay_of_nothing_is_garbage() -> None:
     assert exchanges(play(spoil))[0].spoilt == Spoilt.GARBAGE
 
 
+def test_a_replay_is_never_the_answer_to_the_same_request() -> None:
+    # The poll at 2 h arrives twice. In place of either answer comes that to the register.
+    twice = event(AT, Verb.NETWORK_DUPLICATE, "a", lasts_us=LASTS, by_us=SECOND, direction="requests")
+    spoil = event(AT, Verb.ANSWER_SPOIL, "a", lasts_us=5 * SECOND, how="replay")
+    assert exchanges(play(twice, spoil))[1].outcome == Outcome.UNANSWERED
+    assert not broken(twice, spoil)
+
+
 def test_a_refusal_can_neither_be_made_out_to_another_nor_forged() -> None:
     outside = (node("a", address=1 << 24),)
     for how in ("foreign", "forged"):

@@ -149,7 +149,15 @@ def test_json(files: Path) -> None:
             {"at_us": 93_600_010_000, "from": "registered", "to": "interrupted", "reason": "unanswered"},
             {"at_us": 100_800_010_000, "from": "interrupted", "to": "registered", "reason": "granted"},
         ],
-        "failures": [{"at_us": 93_600_010_000, "code": "/", "name": "/"}],
+        "failures": [
+            {
+                "at_us": 93_600_010_000,
+                "wall_us": 1_772_323_200_000_000 + 93_600_010_000,
+                "local": "2026-03-02T02:00:00.010000+00:00",
+                "code": "/",
+                "name": "/",
+            }
+        ],
     }
 
 

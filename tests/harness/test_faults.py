@@ -32,6 +32,15 @@ def event(at_us: int, verb: Verb, *nodes: str, **more: Any) -> Event:
     return Event(index=0, at_us=at_us, verb=verb, nodes=nodes, **more)
 
 
+def slew(at_us: int) -> Event:
+    """A slew of n-1 that takes 50 us."""
+    return event(at_us, Verb.CLOCK_SLEW, host="n-1", by_us=25, ppm=Fraction(500_000))
+
+
+def thaw(at_us: int) -> Event:
+    return event(at_us, Verb.CLOCK_THAW, host="n-1")
+
+
 def test_an_instants_order_is_ends_starts_actions_and_the_fleet_before_the_events() -> None:
     happenings = plan(
         scenario(
@@ -129,6 +138,33 @@ def test_a_drift_ends_with_its_time_or_gives_way_to_the_next() -> None:
     for events in ((first, second), (second, first)):
         assert plan(scenario(*events)).node_clocks[0].boot_us(30) == 50
     assert plan(scenario(first)).node_clocks[0].boot_us(30) == 40
+
+
+def test_a_slew_and_a_freeze_begin_and_end_at_edges() -> None:
+    # 25 us at half of what passes take 50 us; the thaw comes before the freeze's own end.
+    made = plan(
+        scenario(
+            event(100, Verb.CLOCK_SLEW, host="n-1", by_us=25, ppm=Fraction(500_000)),
+            event(200, Verb.CLOCK_FREEZE, host="server", until_us=900),
+            event(300, Verb.CLOCK_THAW, host="server"),
+        )
+    )
+    edges = [edge for at_us in range(999) if (edge := made.edge_after(0, at_us)) == at_us + 1]
+    assert edges == [100, 150, 200, 300]
+    assert made.edge_after(1, 0) == 200
+    assert [made.server_clock.wall_us(t) for t in (200, 299, 300, 301)] == [200, 200, 200, 201]
+    assert [made.node_clocks[0].wall_us(t) for t in (100, 102, 150, 151)] == [100, 103, 175, 176]
+
+
+def test_the_end_of_a_slew_depends_on_the_drift_of_its_host() -> None:
+    # Twice as fast from the start: 50 us of the boot-time clock are 25 of true time.
+    made = plan(
+        scenario(
+            event(100, Verb.CLOCK_SLEW, host="n-1", by_us=25, ppm=Fraction(500_000)),
+            event(0, Verb.CLOCK_DRIFT, host="n-1", ppm=Fraction(1_000_000)),
+        )
+    )
+    assert made.edge_after(0, 100) == 125
 
 
 def test_a_heal_of_one_direction_leaves_the_other_and_other_cuts_of_it_end_too() -> None:
@@ -254,6 +290,37 @@ def test_problems_come_in_file_order_each_once() -> None:
             1,
             "while that of line 10 is in force",
         ),
+        (
+            # Each is within bounds, but not both.
+            [
+                event(10, Verb.CLOCK_STEP, host="n-1", by_us=-60_000 * 365 * 86_400_000_000),
+                event(20, Verb.CLOCK_SLEW, host="n-1", by_us=-60_000 * 365 * 86_400_000_000, ppm=Fraction(500)),
+            ],
+            1,
+            "more than 100000 years off",
+        ),
+        ([slew(10), event(59, Verb.CLOCK_FREEZE, host="n-1")], 1, "while the clock.slew of line 10 is in force"),
+        ([slew(10), slew(59)], 1, "clock.slew of n-1 while the clock.slew"),
+        ([event(10, Verb.CLOCK_FREEZE, host="n-1"), slew(900)], 1, "while the clock.freeze of line 10 is in force"),
+        (
+            # Half as fast, the slew takes twice as long.
+            [slew(10), event(0, Verb.CLOCK_DRIFT, host="n-1", ppm=Fraction(-500_000)), slew(109)],
+            2,
+            "while the clock.slew of line 10 is in force",
+        ),
+        (
+            # The longest of those before is to blame, not the last.
+            [
+                event(10, Verb.CLOCK_FREEZE, host="n-1", until_us=100),
+                event(20, Verb.CLOCK_FREEZE, host="n-2", until_us=30),
+                event(90, Verb.CLOCK_FREEZE, host="n-1", until_us=95),
+            ],
+            2,
+            "while the clock.freeze of line 10 is in force",
+        ),
+        ([event(10, Verb.CLOCK_THAW, host="n-1")], 0, "nothing to undo"),
+        ([event(10, Verb.CLOCK_FREEZE, host="n-1"), event(20, Verb.CLOCK_THAW, host="n-2")], 1, "nothing to undo"),
+        ([event(10, Verb.CLOCK_FREEZE, host="n-1", until_us=20), thaw(21)], 1, "nothing to undo"),
     ],
 )
 def test_what_is_wrong_with_a_timeline(events: list[Event], blamed: int, found: str) -> None:
@@ -281,7 +348,21 @@ def test_what_is_wrong_with_a_timeline(events: list[Event], blamed: int, found: 
         [event(10, Verb.NETWORK_CUT, "n-1"), event(15, Verb.NETWORK_CUT, "n-1"), event(20, Verb.NETWORK_HEAL, "n-1")],
         [event(10, Verb.CLOCK_DRIFT, host="n-1"), event(20, Verb.CLOCK_DRIFT, host="n-1")],
         [event(10, Verb.CLOCK_STEP, host="n-1"), event(10, Verb.CLOCK_STEP, host="n-2")],
+        # 25 us at half of what passes take 50 us.
+        [slew(10), slew(60), event(30, Verb.CLOCK_STEP, host="n-1", by_us=1)],
+        [slew(10), event(30, Verb.CLOCK_FREEZE, host="n-2"), event(30, Verb.CLOCK_FREEZE, host="server")],
+        [event(10, Verb.CLOCK_FREEZE, host="n-1"), thaw(20), slew(20), event(70, Verb.CLOCK_FREEZE, host="n-1")],
+        [event(10, Verb.CLOCK_FREEZE, host="n-1", until_us=20), thaw(20)],
     ],
 )
 def test_what_is_right_with_a_timeline(events: list[Event]) -> None:
     assert timeline_problems(scenario(*events).events) == []
+
+
+def test_a_thaw_of_several_hosts_needs_one_that_is_frozen() -> None:
+    # One event of the file is one for each host, of one index.
+    thaws = [Event(index=1, at_us=20, verb=Verb.CLOCK_THAW, host=f"n-{k}") for k in (1, 2, 3)]
+    frozen = Event(index=0, at_us=10, verb=Verb.CLOCK_FREEZE, host="n-2")
+    assert timeline_problems([frozen, *thaws]) == []
+    (problem,) = timeline_problems([replace(frozen, host="server"), *thaws])
+    assert (problem.event.index, problem.key) == (1, "do")

@@ -181,3 +181,15 @@ def test_heal_lifts_every_fault_of_a_path_and_leaves_its_firewall_and_translatio
     polls = exchanges(play(*faults, duration_us=7 * HOUR))[1:]
     assert [each.verdict for each in polls] == [Verdict.NONE, Code.LICENSE_IP_ERROR, Verdict.GRANTED]
     assert polls[1].delivered_us == 4 * HOUR + 2 * LATENCY
+
+
+def test_a_node_does_not_cruise_while_one_of_its_packets_is_on_the_way() -> None:
+    # The poll at 2 h arrives at 6 h, after that of 4 h, and is the last request that the server has accepted then.
+    late = event(AT, Verb.NETWORK_DELAY, "a", lasts_us=2 * SECOND, by_us=4 * HOUR, direction="requests")
+    # A copy of it comes when two newer requests have been answered, and is new to the server.
+    copy = event(AT, Verb.NETWORK_DUPLICATE, "a", lasts_us=2 * SECOND, by_us=5 * HOUR, direction="requests")
+    crash = event(7 * HOUR + 30 * 60 * SECOND, Verb.NODE_CRASH, "a")
+    for faults in ([late], [copy, crash]):
+        cruised, simulated = (play(*faults, duration_us=40 * HOUR, every_poll=each) for each in (False, True))
+        assert cruised.digest() == simulated.digest()
+        assert not broken(*faults, duration_us=40 * HOUR)

@@ -125,9 +125,51 @@ def test_json_has_the_keys_of_the_issue() -> None:
 
 def test_json_writes_a_code_as_a_number_a_slash_or_null() -> None:
     refused = only(results_as_json([result(REFUSED)]))["nodes"]
-    assert refused["other"]["failures"] == [{"at_us": 10_000, "code": 30005, "name": "LICENSE_APPNAME_ERROR"}]
-    assert refused["port"]["failures"] == [{"at_us": HOUR + 10_000, "code": None, "name": "Incorrect License Format"}]
+    shown = {name: [(row["at_us"], row["code"], row["name"]) for row in refused[name]["failures"]] for name in refused}
+    assert shown == {
+        "other": [(10_000, 30005, "LICENSE_APPNAME_ERROR")],
+        "port": [(HOUR + 10_000, None, "Incorrect License Format")],
+    }
     assert [row["code"] for row in only(results_as_json([result()]))["nodes"]["fdl"]["failures"]] == ["/"]
+
+
+#: A node in Berlin, refused twice in the hour that comes twice there, its wall clock 5 min fast.
+BERLIN = """
+title = "Refused in the repeated hour"
+start = 2026-10-25T00:00:00Z
+duration = "2h"
+[licence]
+addresses = ["192.168.100.26"]
+[[nodes]]
+name = "fdl"
+address = "192.168.100.25"
+application = "report1"
+register = "30m"
+zone = "Europe/Berlin"
+[[events]]
+at = "0s"
+do = "clock.step"
+host = "fdl"
+by = "5m"
+[[events]]
+at = "1h 30m"
+do = "node.register"
+node = "fdl"
+"""
+
+
+def test_failures_are_dated_as_the_node_shows_them() -> None:
+    # Refused 10 ms after 00:30 and 01:30 in UTC, which are 02:30 both, in summer time and out of it.
+    begin_us = 1_792_886_400_000_000
+    expected = [
+        (begin_us + 35 * MINUTE + 10_000, "2026-10-25T02:35:00.010000+02:00"),
+        (begin_us + 95 * MINUTE + 10_000, "2026-10-25T02:35:00.010000+01:00"),
+    ]
+    made = result(BERLIN)
+    rows = only(results_as_json([made]))["nodes"]["fdl"]["failures"]
+    assert [(row["wall_us"], row["local"]) for row in rows] == expected
+    traced = [json.loads(line) for line in trace_lines(made)]
+    assert [(row["wall_us"], row["local"]) for row in traced if row["type"] == "failure"] == expected
 
 
 def test_json_tells_an_expectation_over_a_stretch() -> None:

@@ -194,6 +194,30 @@ MISTAKES = [
     ('do = "clock.drift"', 'do = "clock.step"', 36, "events[2].by", "clock.step needs"),
     ('host = "fdl-?"\n', "", 36, "events[2].host", "clock.drift needs"),
     ("ppm = 0.5", "ppm = nan", 40, "events[2].ppm", "nan"),
+    ("ppm = 0.5", "", 36, "events[2]", "neither ppm nor percent"),
+    ("ppm = 0.5", "ppm = 0.5\npercent = 1", 41, "events[2].percent", "found ppm and percent, expected only one"),
+    ("ppm = 0.5", "percent = -100", 40, "events[2].percent", "above -100 (a clock that stands still), at most 100"),
+    ("ppm = 0.5", "percent = 100.01", 40, "events[2].percent", "at most 100"),
+    ("ppm = 0.5", 'percent = "5"', 40, "events[2].percent", '"5"'),
+    ("ppm = 0.5", 'ppm = 0.5\nby = "1h"', 41, "events[2].by", "clock.drift does not take"),
+    ('do = "clock.drift"', 'do = "clock.slew"', 36, "events[2].by", "clock.slew needs"),
+    ('drift"', 'slew"\nby = "1h 1h"', 39, "events[2].by", "units twice"),
+    ('drift"\nhost = "fdl-?"\nppm = 0.5', 'slew"\nhost = "server"\nppm = 0', 40, "events[2].ppm", "above 0"),
+    (
+        'drift"\nhost = "fdl-?"\nppm = 0.5',
+        'slew"\nhost = "server"\nppm = 1000000',
+        40,
+        "events[2].ppm",
+        "below 1000000",
+    ),
+    ('do = "clock.drift"', 'do = "clock.freeze"', 40, "events[2].ppm", "clock.freeze does not take"),
+    ('do = "clock.drift"', 'do = "clock.thaw"', 40, "events[2].ppm", "clock.thaw does not take"),
+    ('drift"\nhost = "fdl-?"\nppm = 0.5', 'thaw"\nhost = "fdl-?"', 38, "events[2].do", "an earlier clock.freeze"),
+    ('drift"\nhost = "fdl-?"\nppm = 0.5', 'freeze"\nhost = "fdl-?"\nlasts = "0s"', 40, "events[2].lasts", "above zero"),
+    ('do = "clock.drift"', 'do = "clock.stop"', 38, "events[2].do", "did you mean clock.step?"),
+    ('register = "never"', 'zone = "Europe/Berlinn"', 23, "nodes[1].zone", "did you mean Europe/Berlin?"),
+    ('register = "never"', "zone = 8", 23, "nodes[1].zone", "an IANA time zone"),
+    ('register = "never"', 'zone = "UTC+15:00"', 23, "nodes[1].zone", "UTC-14:00 to UTC+14:00"),
     # Network, and the keys that name the whole run.
     ("[licence]", '[network]\ntimeout = "2h"\n[licence]', 7, "network.timeout", "less than 2h"),
     ("[licence]", '[network]\ntimeout = "0s"\n[licence]', 7, "network.timeout", "above zero"),
@@ -252,6 +276,33 @@ def test_what_may_look_wrong_and_is_not() -> None:
 def test_a_step_of_a_clock_may_go_back_and_the_server_is_a_host() -> None:
     (*_, step) = loads(GOOD + '\n[[events]]\nat = "2h"\ndo = "clock.step"\nhost = "server"\nby = "-1h"\n').events
     assert (step.host, step.by_us) == ("server", -HOUR)
+
+
+def test_a_drift_in_percent_is_one_in_ppm() -> None:
+    # 0.001 % are 10 ppm, exactly, which no binary fraction is.
+    for written, ppm in (("percent = 0.001", 10), ("percent = -5", -50_000), ("percent = 100", 1_000_000)):
+        assert {event.ppm for event in loads(GOOD.replace("ppm = 0.5", written)).events[2:]} == {Fraction(ppm)}
+
+
+def test_a_slew_has_the_pace_of_ntpd_unless_it_says() -> None:
+    slew = '\n[[events]]\nat = "2h"\ndo = "clock.slew"\nhost = "server"\nby = "-1h"\n'
+    for more, ppm in (("", Fraction(500)), ("ppm = 83333.3\n", Fraction(833_333, 10))):
+        (*_, event) = loads(GOOD + slew + more).events
+        assert (event.verb, event.host, event.by_us, event.ppm) == (Verb.CLOCK_SLEW, "server", -HOUR, ppm)
+
+
+def test_a_freeze_lasts_or_is_thawed() -> None:
+    freeze = '\n[[events]]\nat = "2h"\ndo = "clock.freeze"\nhost = "fdl-?"\n'
+    thaw = '\n[[events]]\nat = "3h"\ndo = "clock.thaw"\nhost = "fdl-2"\n'
+    (*frozen, thawed) = loads(GOOD + freeze + thaw).events[5:]
+    assert [(event.host, event.until_us) for event in frozen] == [(f"fdl-{k}", None) for k in (1, 2, 3)]
+    assert (thawed.verb, thawed.host, thawed.at_us) == (Verb.CLOCK_THAW, "fdl-2", 3 * HOUR)
+    assert loads(GOOD + freeze + 'lasts = "30m"').events[-1].until_us == 5 * HOUR // 2
+
+
+def test_a_node_shows_dates_in_its_zone_utc_unless_it_says() -> None:
+    text = GOOD.replace('spread = "40m"', 'zone = "America/St_Johns"')
+    assert [node.zone for node in loads(text).nodes] == ["America/St_Johns"] * 3 + ["UTC"]
 
 
 def test_a_cut_means_all_nodes_and_both_directions_unless_it_says() -> None:

@@ -332,3 +332,52 @@ def test_a_copy_goes_on_when_the_server_is_down_and_is_gone_when_it_is_switched_
     assert [each.outcome for each in polls] == [Outcome.POSITIVE, Outcome.POSITIVE, Outcome.UNANSWERED]
     assert (polls[-1].arrived_us, polls[-1].lost) == (NEVER, 1)
     assert not broken(*events, duration_us=9 * HOUR)
+
+
+# What happens at one instant: ends before starts.
+
+
+@pytest.mark.parametrize("verb", [Verb.IDENTITY_DRIFT, Verb.SERVER_DESTROY])
+def test_a_start_comes_before_what_begins_at_its_instant(verb: Verb) -> None:
+    faults = [event(3 * HOUR, Verb.SERVER_STOP, lasts_us=HOUR), event(4 * HOUR, verb)]
+    trace = play(*faults)
+    assert (4 * HOUR, EdgeKind.STARTED, 1) in edges(trace)
+    assert not broken(*faults)
+
+
+def test_a_machine_that_was_wrong_from_the_start_has_started_its_program() -> None:
+    drift = event(0, Verb.IDENTITY_DRIFT)
+    assert exchanges(play(drift))[0].verdict == Code.INCORRECT_LICENSE_FORMAT
+    assert not broken(drift)
+
+
+def test_a_reboot_brings_a_crashed_program_back_that_starts_with_the_machine() -> None:
+    faults = [
+        event(BEFORE_2H, Verb.SERVER_CRASH_AT, moment="received"),
+        event(3 * HOUR, Verb.SERVER_REBOOT, lasts_us=5 * MINUTE),
+    ]
+    trace = play(*faults)
+    assert [what for _, what, _ in edges(trace)] == [EdgeKind.CRASHED, EdgeKind.REBOOTED, EdgeKind.STARTED]
+    assert exchanges(trace)[2].outcome == Outcome.POSITIVE
+    assert not broken(*faults)
+
+
+def test_an_answer_that_is_owed_when_the_machine_freezes_is_lost() -> None:
+    faults = [
+        event(HOUR, Verb.SERVER_SLOW, by_us=10 * SECOND),
+        event(2 * HOUR + 8 * SECOND, Verb.SERVER_SUSPEND, lasts_us=4 * SECOND),
+    ]
+    poll = exchanges(play(*faults, duration_us=3 * HOUR))[1]
+    assert (poll.verdict, poll.answer_lost, poll.outcome) == (Verdict.GRANTED, 1, Outcome.UNANSWERED)
+    assert not broken(*faults)
+
+
+def test_a_copy_is_made_before_a_clock_is_stepped_at_that_instant() -> None:
+    # The slot is 26 h old by a clock that was set forward by 25 h, had the copy's start seen that.
+    events = [
+        event(26 * HOUR, Verb.SERVER_CLONE, address=COPY),
+        event(26 * HOUR, Verb.CLOCK_STEP, host="server", by_us=25 * HOUR),
+    ]
+    trace = play(*events, duration_us=27 * HOUR)
+    assert [(slot.change, slot.server) for slot in trace.slots] == [(SlotChange.TAKEN, 0), (SlotChange.FOUND, 1)]
+    assert not broken(*events, duration_us=27 * HOUR)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.scenario import Verb
+from harness.scenario import Certificate, Verb
 from harness.trace import EdgeKind, Outcome, Status, TransitionReason, Verdict
 from reference_server.protocol import Code
 from tests.harness.stage import LATENCY, broken, event, exchanges, play, turns
@@ -168,3 +168,83 @@ def test_a_copy_brings_the_failures_of_its_original() -> None:
     trace = play(*events, nodes=PAIR, duration_us=7 * HOUR)
     assert trace.final_lists[1][:1] == trace.final_lists[0][:1]
     assert not broken(*events, nodes=PAIR, duration_us=7 * HOUR)
+
+
+def test_a_node_that_counts_on_from_an_earlier_number_is_simulated_poll_by_poll() -> None:
+    events = [
+        event(13 * HOUR, Verb.NODE_STOP, "a", lasts_us=HOUR),
+        event(13 * HOUR + MINUTE, Verb.NODE_ROLLBACK, "a", to_us=3 * HOUR),
+        event(15 * HOUR, Verb.NODE_CRASH, "a"),
+    ]
+    cruised, simulated = (play(*events, duration_us=60 * HOUR, every_poll=each) for each in (False, True))
+    # The poll at 14 h is number 3 again, which the server has long forgotten: the slot lives until 24 h after it.
+    assert [slot.at_us for slot in simulated.slots][1:] == [38 * HOUR + LATENCY + 1]
+    assert cruised.digest() == simulated.digest()
+
+
+def test_what_is_put_back_or_copied_is_the_whole_disk() -> None:
+    # Pointed elsewhere at 3 h: the copy made at 4 h is, too, and the state of 2 h and a minute is not.
+    elsewhere = event(3 * HOUR, Verb.NODE_POINT, "a", address=1 << 24)
+    made = event(4 * HOUR + 30 * MINUTE, Verb.NODE_CLONE, "copy", of="a")
+    assert exchanges(play(elsewhere, made, nodes=PAIR), 1)[0].lost
+    back = [
+        event(5 * HOUR, Verb.NODE_STOP, "a", lasts_us=HOUR),
+        event(5 * HOUR + MINUTE, Verb.NODE_ROLLBACK, "a", to_us=2 * HOUR + MINUTE),
+    ]
+    assert exchanges(play(elsewhere, *back, duration_us=7 * HOUR))[-1].outcome == Outcome.POSITIVE
+    # So it is with whom the node trusts.
+    trust = event(HOUR, Verb.TLS_TRUST, "a", ca="new")
+    use = event(HOUR, Verb.TLS_USE, certificate=Certificate(ca="new"))
+    assert exchanges(play(trust, use, made, nodes=PAIR), 1)[0].verdict != Verdict.UNTRUSTED
+
+
+def test_a_copy_that_is_not_made_yet_can_neither_be_started_nor_put_back() -> None:
+    events = [
+        event(HOUR, Verb.NODE_STOP, "a", "copy"),
+        event(2 * HOUR, Verb.NODE_START, "a", "copy"),
+        event(3 * HOUR, Verb.NODE_ROLLBACK, "copy", to_us=HOUR),
+        event(5 * HOUR, Verb.NODE_CLONE, "copy", of="a"),
+    ]
+    trace = play(*events, nodes=PAIR, duration_us=9 * HOUR)
+    assert [(edge.at_us, edge.what, edge.done) for edge in trace.edges if edge.host == 1] == [
+        (3 * HOUR, EdgeKind.ROLLED_BACK, 0),
+        (5 * HOUR, EdgeKind.CLONED, 1),
+        (5 * HOUR, EdgeKind.STARTED, 1),
+    ]
+    assert not broken(*events, nodes=PAIR, duration_us=9 * HOUR)
+
+
+def test_a_state_of_an_earlier_boot_is_reckoned_on_the_wall_clock() -> None:
+    # Rebooted at 3 h, with the clock set forward by 20 h. The state of 1 h has its contact at 0 by the old boot's
+    # clock; put back at 5 h and started at 6 h, 26 h have passed since 0 by the wall clock.
+    events = [
+        event(3 * HOUR, Verb.NODE_REBOOT, "a", lasts_us=10 * MINUTE),
+        event(3 * HOUR + MINUTE, Verb.CLOCK_STEP, host="a", by_us=20 * HOUR),
+        event(5 * HOUR, Verb.NODE_STOP, "a", lasts_us=HOUR),
+        event(5 * HOUR + MINUTE, Verb.NODE_ROLLBACK, "a", to_us=HOUR),
+    ]
+    assert turns(play(*events, duration_us=7 * HOUR))[-1] == (6 * HOUR, Status.LAPSED)
+    assert not broken(*events, duration_us=7 * HOUR)
+
+
+def test_the_disk_of_a_host_that_is_off_has_the_time_at_which_it_went_down() -> None:
+    # Off from 3 h on. Both clocks are set forward by a day meanwhile, so at 4 h the copy reckons 25 h since 3 h.
+    events = [
+        event(3 * HOUR, Verb.NODE_REBOOT, "a"),
+        event(3 * HOUR + MINUTE, Verb.CLOCK_STEP, host="a", by_us=DAY),
+        event(3 * HOUR + MINUTE, Verb.CLOCK_STEP, host="copy", by_us=DAY),
+        event(4 * HOUR, Verb.NODE_CLONE, "copy", of="a"),
+    ]
+    trace = play(*events, nodes=PAIR, duration_us=5 * HOUR)
+    assert turns(trace, 1)[-1] == (4 * HOUR, Status.LAPSED)
+    assert not broken(*events, nodes=PAIR, duration_us=5 * HOUR)
+
+
+def test_a_first_poll_that_fails_at_once_registers_nobody() -> None:
+    # Without latency a copy turns `registered`, polls and fails at one instant.
+    events = [
+        event(0, Verb.TLS_TRUST, "copy", ca="another"),
+        event(3 * HOUR, Verb.NODE_CLONE, "copy", of="a"),
+        event(3 * HOUR, Verb.TLS_TRUST, "copy", ca="another"),
+    ]
+    assert not broken(*events, nodes=PAIR, duration_us=4 * HOUR, latency_us=0)

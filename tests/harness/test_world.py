@@ -306,3 +306,57 @@ def test_a_slot_that_is_newer_than_a_cruising_ones_is_void_on_time(every_poll: b
     trace = play(crash, nodes=nodes, duration_us=60 * HOUR, every_poll=every_poll)
     voids = [(slot.at_us, slot.node) for slot in trace.slots if slot.change == SlotChange.VOID]
     assert voids == [(54 * HOUR + LATENCY + 1, 1)]
+
+
+@pytest.mark.parametrize("every_poll", [True, False])
+def test_a_licence_ends_by_a_servers_clock_that_is_slewed_forward(every_poll: bool) -> None:
+    # From 1:00 on the server's wall clock gains half of what passes: at 24:20 it shows 36:00, where the licence ends.
+    # The poll of 24:00 arrives when it shows 24:00:00.005 and half of 23:00:00.005 more, 35:30:00.007500: granted, and
+    # what is left of the licence is counted from the sending on: 30 min less 7,500 us. The poll of 26:00 is refused.
+    slew = event(HOUR, Verb.CLOCK_SLEW, host="server", by_us=25 * HOUR, ppm=Fraction(500_000))
+    trace = play(slew, duration_us=30 * HOUR, every_poll=every_poll, expires_us=START + 36 * HOUR)
+    assert turns(trace) == [(10 * MS, Status.REGISTERED), (DAY + 30 * MINUTE - 7_500, Status.REJECTED)]
+    assert [(row.at_us, row.code) for row in trace.failures][1:] == [
+        (hours * HOUR + 10 * MS, 30000) for hours in (26, 28)
+    ]
+
+
+@pytest.mark.parametrize("every_poll", [True, False])
+def test_a_licence_outlives_its_end_by_as_long_as_the_servers_clock_stood_still(every_poll: bool) -> None:
+    # Frozen at 1:00 for 4 h, so its 12:00 comes at 16:00. The poll of 14:00 gets 10:00:00.005: 2 h less 5 ms are left.
+    freeze = event(HOUR, Verb.CLOCK_FREEZE, host="server", lasts_us=4 * HOUR)
+    trace = play(freeze, duration_us=20 * HOUR, every_poll=every_poll, expires_us=START + 12 * HOUR)
+    assert turns(trace) == [(10 * MS, Status.REGISTERED), (16 * HOUR - 5 * MS, Status.REJECTED)]
+
+
+def test_failures_are_dated_by_a_wall_clock_that_is_slewed_or_frozen() -> None:
+    # Both polls are refused at 2:00:00.010, a timer's row has its due instant: b is cut off and waits until 2:00:30.
+    # a gains half of what passes since 1:00; b stands at 1:00.
+    trace = play(
+        event(HOUR, Verb.CLOCK_SLEW, host="a", by_us=HOUR, ppm=Fraction(500_000)),
+        event(HOUR, Verb.CLOCK_FREEZE, host="b"),
+        event(HOUR, Verb.SERVER_STOP),
+        event(HOUR, Verb.NETWORK_CUT, "b"),
+        nodes=(node("a"), node("b", address=FIRST + 1)),
+        duration_us=3 * HOUR,
+    )
+    assert [(row.at_us, row.node, row.wall_us - START) for row in trace.failures] == [
+        (2 * HOUR + 10 * MS, 0, 2 * HOUR + 30 * MINUTE + 15 * MS),
+        (2 * HOUR + 30 * SECOND, 1, HOUR),
+    ]
+
+
+def test_what_was_due_within_a_tick_is_dated_within_it() -> None:
+    # Twice as fast, and the wall clock gains half of what the boot-time clock counts. The poll that is due at 2 h on it
+    # is sent at 1:00 and lost; its 30 s end at 1:00:15, when the wall clock shows 3:00:45. One tick later the boot-time
+    # clock has counted two, and shows no odd microsecond, at which a timeout of 30 s and 1 us is due: the wall clock of
+    # that instant is 3:00:45 and 1.5 us, of which it shows one.
+    trace = play(
+        event(0, Verb.CLOCK_DRIFT, host="a", ppm=Fraction(1_000_000)),
+        event(0, Verb.CLOCK_SLEW, host="a", by_us=DAY, ppm=Fraction(500_000)),
+        event(MINUTE, Verb.NETWORK_CUT, "a"),
+        duration_us=HOUR + MINUTE,
+        timeout_us=30 * SECOND + 1,
+    )
+    (row,) = trace.failures
+    assert (row.at_us, row.wall_us - START) == (HOUR + 15 * SECOND + 1, 3 * HOUR + 45 * SECOND + 1)

@@ -53,6 +53,7 @@ LASTING = (
     Verb.TLS_USE,
     Verb.ANSWER_SPOIL,
     Verb.CLOCK_DRIFT,
+    Verb.CLOCK_FREEZE,
     Verb.LICENCE_SUSPEND,
 )
 #: The verbs about paths, which have a direction.
@@ -79,6 +80,9 @@ lengths = st.sampled_from(
 )
 steps = st.sampled_from([-25 * HOUR, -HOUR, -1, 1, HOUR, 25 * HOUR])
 ppms = st.sampled_from([-950_000, -500_000, -50_000, -1, 1, 50, 50_000, 1_000_000, 12_000_000])
+
+#: How fast a clock is slewed: ntpd's pace, and such as move an hour or a day within a run.
+rates = st.sampled_from([500, 6_000, 333_333, 500_000, 999_999])
 
 
 def instants(duration_us: int) -> st.SearchStrategy[int]:
@@ -120,7 +124,7 @@ def path_keys(draw: st.DrawFn, verb: Verb, some: tuple[str, ...]) -> dict[str, A
     if verb is Verb.FORWARD_ADD:
         keys["hairpin"] = draw(st.booleans())
     if verb is Verb.NODE_POINT and draw(st.booleans()):
-        keys |= {"address": None, "by_name": True}
+        keys["address"] = None
     return keys
 
 
@@ -173,8 +177,9 @@ def events(draw: st.DrawFn, names: tuple[str, ...], duration_us: int) -> Event:
         keys["only"] = None if verb in ALWAYS_ALL else draw(status)
     if verb is Verb.NODE_MOVE:
         keys["address"] = FIRST + draw(st.sampled_from([0, 5, 50, 1000]))
-    if verb in (Verb.CLOCK_STEP, Verb.CLOCK_DRIFT):
-        keys |= {"host": draw(st.sampled_from([*names, "server"])), "by_us": draw(steps), "ppm": Fraction(draw(ppms))}
+    if verb.value.startswith("clock."):
+        ppm = draw(rates if verb is Verb.CLOCK_SLEW else ppms)
+        keys |= {"host": draw(st.sampled_from([*names, "server"])), "by_us": draw(steps), "ppm": Fraction(ppm)}
     if verb in LASTING and (lasts_us := draw(st.none() | lengths)) is not None:
         keys["until_us"] = at_us + lasts_us
     return Event(index=0, at_us=at_us, verb=verb, **keys)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fake_fdl_nodes.node import Effect, Ended, Ending, Node, Reason, Send, Status, Timer
-from reference_server.protocol import Answer, Code, Instant, Refusal
+from fake_fdl_nodes.node import Changed, Effect, Ended, Ending, Node, Reason, Send, Status, Timer
+from reference_server.protocol import Answer, Code, Instant, Refusal, Release
 
 _HOUR_US = 3_600_000_000
 
@@ -260,3 +260,55 @@ class Repetitive(Node):
     def unbind(self, now: Instant) -> list[Effect]:
         self.number -= 1
         return super().unbind(now)
+
+
+class ByTheWallClock(Node):
+    """Counts its 24 hours on the wall clock, so that a step of that clock lets them pass."""
+
+    _ahead_us: int | None = None
+
+    def _ask(self, message: type, now: Instant) -> list[Effect]:
+        ahead_us = now.wall_us - now.boot_us
+        if self._ahead_us is not None and self.contact_us is not None:
+            self.contact_us -= ahead_us - self._ahead_us
+        self._ahead_us = ahead_us
+        return super()._ask(message, now)
+
+
+class WithoutItsSleep(Node):
+    """Counts on the monotonic clock, which stands still while the machine is suspended, here for ``asleep_us``."""
+
+    asleep_us = 30 * _HOUR_US
+
+    def resume(self, now: Instant) -> list[Effect]:
+        if self.contact_us is not None and self.poll_due_us is not None:
+            self.contact_us += self.asleep_us
+            self.poll_due_us += self.asleep_us
+        return super().resume(now)
+
+
+class DatesByBootTime(Node):
+    """Dates its failures by what has passed since it started, whatever became of the wall clock since."""
+
+    _started: Instant | None = None
+
+    def start(self, now: Instant) -> list[Effect]:
+        self._started = now
+        return super().start(now)
+
+    def _list(self, code: Code, number: int, now: Instant) -> list[Effect]:
+        assert self._started is not None, "a node that fails has started"
+        wall_us = self._started.wall_us + now.boot_us - self._started.boot_us
+        return super()._list(code, number, Instant(now.boot_us, wall_us))
+
+
+class KeepsAfterUnbind(Node):
+    """Stays registered when its unbind is granted."""
+
+    def answer(self, answer: Answer, now: Instant) -> list[Effect]:
+        status = self.status
+        effects = super().answer(answer, now)
+        if isinstance(answer, Release) and self.status is Status.UNREGISTERED:
+            self.status = status
+            effects = [each for each in effects if not isinstance(each, Changed)]
+        return effects

@@ -339,3 +339,88 @@ class TwoPrograms(Memory):
 
     def second(self, now: Instant) -> bool:
         return True
+
+
+class AgesByTheWallClock(Authority):
+    """Counts the age of a slot on the wall clock, also while it runs: a step of that clock makes slots older."""
+
+    _ahead_us: int | None = None
+
+    def handle(self, request: Request | Malformed, source: int, now: Instant) -> Reply:
+        ahead_us = now.wall_us - now.boot_us
+        if self._ahead_us is not None:
+            for slot in self._slots.values():
+                slot.arrived_us -= ahead_us - self._ahead_us
+                slot.silent_us -= ahead_us - self._ahead_us
+            self._voids = sorted((slot.silent_us + self._lease_us + 1, name) for name, slot in self._slots.items())
+        self._ahead_us = ahead_us
+        return super().handle(request, source, now)
+
+
+class WithoutItsSleep(Authority):
+    """Counts on the monotonic clock, which stands still while the machine is suspended.
+
+    Here from ``asleep_us`` on its boot-time clock for ``slept_us``.
+    """
+
+    asleep_us = 24 * _HOUR_US + _HOUR_US // 2
+    slept_us = 25 * _HOUR_US
+
+    def _monotonic_us(self, boot_us: int) -> int:
+        return boot_us - min(max(0, boot_us - self.asleep_us), self.slept_us)
+
+    def next_void_us(self) -> int | None:
+        due_us = super().next_void_us()
+        return due_us if due_us is None or due_us <= self.asleep_us else due_us + self.slept_us
+
+    def expire(self, boot_us: int) -> list[Change]:
+        return super().expire(self._monotonic_us(boot_us))
+
+    def handle(self, request: Request | Malformed, source: int, now: Instant) -> Reply:
+        return super().handle(request, source, now._replace(boot_us=self._monotonic_us(now.boot_us)))
+
+
+class TrustsItsClock(Authority):
+    """Takes the date to be what the wall clock shows, also where it has shown a later one."""
+
+    def handle(self, request: Request | Malformed, source: int, now: Instant) -> Reply:
+        self.date_us = now.wall_us
+        return super().handle(request, source, now)
+
+
+class AgesByBootTimeOverAStop(Authority):
+    """Ages its slots over a stop on the boot-time clock, which counts what a frozen wall clock does not."""
+
+    _seen: Instant | None = None
+
+    def handle(self, request: Request | Malformed, source: int, now: Instant) -> Reply:
+        self._seen = now
+        return super().handle(request, source, now)
+
+    def start(self, now: Instant, *, downtime_us: int = 0) -> list[Change]:
+        if self._seen is not None:
+            now = Instant(now.boot_us, self._seen.wall_us + now.boot_us - self._seen.boot_us)
+        return super().start(now, downtime_us=downtime_us)
+
+
+class AnswersAnew(Authority):
+    """Answers a copy of a request with a new grant, of another capacity, though it changes nothing."""
+
+    def handle(self, request: Request | Malformed, source: int, now: Instant) -> Reply:
+        known = not isinstance(request, Malformed) and any(
+            row.request == request for row in self.answer_rows(request.installation)
+        )
+        reply = super().handle(request, source, now)
+        if known and isinstance(reply.answer, Grant):
+            grant = replace(reply.answer, capacity=77)
+            reply = reply._replace(answer=replace(grant, signature=signature_of(grant, self.licence.key)))
+        return reply
+
+
+class RenewsForCopies(Authority):
+    """Takes a copy of a request for a new one, and lets a slot live on by it."""
+
+    def handle(self, request: Request | Malformed, source: int, now: Instant) -> Reply:
+        if not isinstance(request, Malformed):
+            self._answered.pop(request.installation, None)
+        return super().handle(request, source, now)

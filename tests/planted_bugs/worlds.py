@@ -6,10 +6,11 @@ Each is one scenario that the right machines pass, built to put the rules in que
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from fake_fdl_nodes.fleet import NodeSetup, fleet
-from harness.scenario import Certificate, Event, LicenceSpec, Scenario, Verb
+from harness.scenario import SERVER, Certificate, Event, LicenceSpec, Scenario, Verb
 
 HOUR = 3_600_000_000
 MINUTE = 60_000_000
@@ -122,6 +123,19 @@ MOVE_INTO_CUT = scene(
     event(DAY + HOUR, Verb.NETWORK_CUT, "fdl-1"),
 )
 UNBIND_TWICE = scene(event(DAY + HOUR, Verb.NODE_UNBIND, "fdl-1"), event(DAY + 2 * HOUR, Verb.NODE_UNBIND, "fdl-1"))
+#: The wall clock of fdl-1 is set 25 h forward at 24:10, and a stop of the server gives it something to date.
+NODE_STEPPED = scene(event(DAY + 10 * MINUTE, Verb.CLOCK_STEP, host="fdl-1", by_us=25 * HOUR), stop(5))
+#: That of fdl-1 loses half of what passes from 24:10 on, until it is 2 h behind at 28:10.
+NODE_SLEWED = scene(
+    event(DAY + 10 * MINUTE, Verb.CLOCK_SLEW, host="fdl-1", by_us=-2 * HOUR, ppm=Fraction(500_000)), stop(5)
+)
+NODE_ASLEEP = scene(event(DAY + 30 * MINUTE, Verb.NODE_SUSPEND, "fdl-1", lasts_us=30 * HOUR))
+SERVER_STEPPED = scene(event(DAY + 6 * HOUR, Verb.CLOCK_STEP, host=SERVER, by_us=25 * HOUR))
+SERVER_ASLEEP = scene(event(DAY + 30 * MINUTE, Verb.SERVER_SUSPEND, lasts_us=25 * HOUR))
+#: The licence ends at 36:00, and 4 h later the server's clock is set back by 12 h.
+SET_BACK = scene(event(40 * HOUR, Verb.CLOCK_STEP, host=SERVER, by_us=-12 * HOUR), expires_us=START + 36 * HOUR)
+#: The server's wall clock stands still from 25:00 on, and over a stop from 25:30 to 51:30.
+FROZEN = scene(event(DAY + HOUR, Verb.CLOCK_FREEZE, host=SERVER), stop(26))
 
 #: From 25 h to 30 h the machine is another one, and in that time its program is started anew.
 DRIFTED = scene(
@@ -133,3 +147,9 @@ SECOND = scene(event(DAY, Verb.SERVER_SECOND))
 UNTRUSTED = scene(event(DAY + HOUR, Verb.TLS_USE, certificate=Certificate(ca="another")))
 CLOSED_PORT = scene(event(DAY + HOUR, Verb.FIREWALL_REJECT, "fdl-1", lasts_us=5 * HOUR, port=8081))
 DESTROYED = scene(event(DAY + HOUR, Verb.SERVER_DESTROY), event(DAY + 2 * HOUR, Verb.SERVER_START))
+
+#: The poll at 26 h comes a second time 10 minutes later; then the node is gone.
+TWICE = scene(
+    event(DAY + 2 * HOUR - MINUTE, Verb.NETWORK_DUPLICATE, "fdl-1", lasts_us=2 * MINUTE, by_us=10 * MINUTE),
+    event(DAY + 3 * HOUR, Verb.NODE_CRASH, "fdl-1"),
+)

@@ -73,3 +73,80 @@ def test_a_step_is_in_force_at_its_instant_and_leaves_the_boot_time_clock_alone(
     assert clock.wall_us("a", 2 * HOUR) == START + 2 * HOUR - DAY + HOUR
     assert clock.boot_us("a", 2 * HOUR) == 2 * HOUR
     assert clock.wall_us("b", 2 * HOUR) == START + 2 * HOUR
+
+
+def slew(at_us: int, by_us: int, ppm: Fraction | int = 500) -> Event:
+    return Event(index=0, at_us=at_us, verb=Verb.CLOCK_SLEW, host="a", by_us=by_us, ppm=Fraction(ppm))
+
+
+def freeze(at_us: int, until_us: int | None = None) -> Event:
+    return Event(index=0, at_us=at_us, verb=Verb.CLOCK_FREEZE, host="a", until_us=until_us)
+
+
+def thaw(at_us: int, host: str = "a") -> Event:
+    return Event(index=0, at_us=at_us, verb=Verb.CLOCK_THAW, host=host)
+
+
+def ahead_us(clock: Clocks, true_us: int) -> int:
+    return clock.wall_us("a", true_us) - START - true_us
+
+
+def test_a_slew_is_made_good_little_by_little() -> None:
+    # 1.8 s an hour at 500 ppm: 9 s take 5 h.
+    clock = clocks(slew(HOUR, 9_000_000))
+    assert [ahead_us(clock, n * HOUR) for n in (1, 2, 3, 6, 7)] == [0, 1_800_000, 3_600_000, 9_000_000, 9_000_000]
+    back = clocks(slew(HOUR, -9_000_000))
+    assert [ahead_us(back, n * HOUR) for n in (1, 2, 3, 6, 7)] == [0, -1_800_000, -3_600_000, -9_000_000, -9_000_000]
+    # After 1 us it is to be half a thousandth behind, and shows the microsecond below.
+    assert [ahead_us(back, HOUR + t) for t in (0, 1, 2_000, 2_001)] == [0, -1, -1, -2]
+
+
+def test_a_freeze_holds_the_wall_clock_back_until_its_end_or_a_thaw() -> None:
+    for clock in (
+        clocks(freeze(HOUR, 3 * HOUR)),
+        clocks(freeze(HOUR), thaw(3 * HOUR)),
+        clocks(freeze(HOUR, DAY), thaw(3 * HOUR)),
+    ):
+        assert [ahead_us(clock, n * HOUR) for n in (1, 2, 3, 4)] == [0, -HOUR, -2 * HOUR, -2 * HOUR]
+        assert clock.boot_us("a", 2 * HOUR) == 2 * HOUR
+
+
+def test_a_freeze_is_ended_by_a_later_thaw_of_its_own_host_alone() -> None:
+    clock = clocks(thaw(0), freeze(HOUR), thaw(2 * HOUR, host="b"))
+    assert ahead_us(clock, DAY) == HOUR - DAY
+
+
+def test_a_drift_counts_in_slews_and_freezes() -> None:
+    # At 1,000,000 ppm an hour counts for two: 3.6 s are slewed in it, two hours held back.
+    fast = clocks(drift(0, 1_000_000), slew(HOUR, 9_000_000))
+    assert fast.wall_us("a", 2 * HOUR) == START + 4 * HOUR + 3_600_000
+    assert clocks(drift(0, 1_000_000), freeze(HOUR)).wall_us("a", 2 * HOUR) == START + 2 * HOUR
+
+
+def test_what_was_due_before_is_dated_before() -> None:
+    clock = clocks(drift(0, 1_000_000), slew(0, DAY, 500_000), step(HOUR, DAY))
+    # At 1 h it shows 2 h, and half of that more; a second before on its own clocks, 1.5 s less, the step in any case.
+    assert clock.wall_us("a", HOUR) == START + 3 * HOUR + DAY
+    assert clock.wall_us("a", HOUR, boot_us=2 * HOUR - 1_000_000) == START + 3 * HOUR + DAY - 1_500_000
+
+
+@pytest.mark.parametrize(
+    ("event", "first", "last", "is_set"),
+    [
+        (step(HOUR, 1), HOUR, HOUR, True),
+        (step(HOUR, 1), HOUR + 1, DAY, False),
+        (step(HOUR, 1), 0, HOUR - 1, False),
+        # 3.6 s take 2 h.
+        (slew(HOUR, 3_600_000), 0, HOUR - 1, False),
+        (slew(HOUR, 3_600_000), 0, HOUR, True),
+        (slew(HOUR, 3_600_000), 3 * HOUR - 1, DAY, True),
+        (slew(HOUR, 3_600_000), 3 * HOUR, DAY, False),
+        (freeze(HOUR, 2 * HOUR), 2 * HOUR - 1, DAY, True),
+        (freeze(HOUR, 2 * HOUR), 2 * HOUR, DAY, False),
+        (freeze(HOUR), DAY, DAY, True),
+        (drift(HOUR, 1), 0, DAY, False),
+    ],
+)
+def test_when_a_wall_clock_is_set(event: Event, first: int, last: int, is_set: bool) -> None:
+    assert clocks(event).wall_set("a", first, last) is is_set
+    assert not clocks(event).wall_set("b", first, last)

@@ -72,6 +72,17 @@ def what_is_asked_for_is_sent(right: bool) -> Story:
     story.edge("a", HOUR, EdgeKind.UNBIND_ASKED)
     if right:
         story.asks("a", UNBIND, HOUR, asked_for=False)
+        story.turns("a", HOUR + 10 * MS, REGISTERED, UNREGISTERED, TransitionReason.UNBOUND)
+    return story
+
+
+@pair("R092")
+def a_granted_unbind_leaves_the_node_unregistered(right: bool) -> Story:
+    story = Story()
+    story.registers("a")
+    story.asks("a", UNBIND, HOUR)
+    if right:
+        story.turns("a", HOUR + 10 * MS, REGISTERED, UNREGISTERED, TransitionReason.UNBOUND)
     return story
 
 
