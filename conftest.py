@@ -14,12 +14,13 @@ settings.load_profile("fdl-harness")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--wires``: what runs real programs takes its time, and needs more of the machine than the rest."""
+    """Add ``--wires``: what runs real programs needs more time, and more of the machine, than the rest."""
     parser.addoption("--wires", default="", metavar="NAME,...", help="also run the tests marked wire(NAME)")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs a wire that was not asked for."""
-    marker = item.get_closest_marker("wire")
-    if marker is not None and marker.args[0] not in item.config.getoption("--wires").split(","):
-        pytest.skip(f"it runs programs; --wires {marker.args[0]} includes it")
+    chosen = item.config.getoption("--wires").split(",")
+    missing = [marker.args[0] for marker in item.iter_markers("wire") if marker.args[0] not in chosen]
+    if missing:
+        pytest.skip(f"it takes its time; --wires {','.join(missing)} includes it")

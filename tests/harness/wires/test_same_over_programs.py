@@ -17,14 +17,14 @@ from harness.scenario_file import load
 from harness.trace import Trace
 from harness.wires.limits import why_not
 from reference_server.readings import LITERAL
-from tests.harness.wires.library import FILES, named, rulings, seen_at_nodes
+from tests.harness.wires.library import FILES, LARGE, named, rulings, seen_at_nodes, without_the_large
 
-#: Over `netns`: one has the address of all hosts, the others more nodes than there are kernel hosts.
-WITHOUT_HOSTS = {"addresses/whole_span.toml", "server_stops/three_thousand_in_phase.toml"}
+#: Over `netns` they are skipped: one has the address of all hosts, one a copied server, others very many nodes.
+WITHOUT_HOSTS: tuple[str, ...] = (*LARGE, "addresses/whole_span")
 
 
 @pytest.mark.wire("tls")
-@pytest.mark.parametrize("file", FILES, ids=named)
+@pytest.mark.parametrize("file", without_the_large(FILES, *LARGE))
 def test_the_same_over_tls(file: Path) -> None:
     same(expressible(file, "tls"), "tls")
 
@@ -33,7 +33,7 @@ def test_the_same_over_tls(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=named)
 def test_the_same_over_netns(file: Path) -> None:
     scenario = expressible(file, "netns")
-    if named(file) in WITHOUT_HOSTS or file.parent.name == "shares":
+    if named(file).startswith(WITHOUT_HOSTS):
         assert run_one(Job(scenario=scenario, reading=LITERAL, wire="netns")).outcome is Outcome.SKIPPED
     else:
         same(scenario, "netns")
