@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help run test lock clean
+.PHONY: help run test wires lock clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -16,6 +16,9 @@ run: $(READY)  ## Run the scenario library.
 
 test: $(READY)  ## Run all tests, the type checks and the lint, each in an environment of its own.
 	$(BIN)/tox
+
+wires: $(READY)  ## Run the library against the real server program, too: as root, with faketime and nftables.
+	$(BIN)/pytest -n 2 -m wire --wires tls,netns tests/harness/wires
 
 $(READY): .ci/constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,5 +1,6 @@
-"""What all tests share: one Hypothesis profile, whose examples are the same in every run."""
+"""What all tests share: one Hypothesis profile, whose examples are the same in every run, and the choice of wires."""
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -10,3 +11,16 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("fdl-harness")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--wires``: what runs real programs needs more time, and more of the machine, than the rest."""
+    parser.addoption("--wires", default="", metavar="NAME,...", help="also run the tests marked wire(NAME)")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a wire that was not asked for."""
+    chosen = item.config.getoption("--wires").split(",")
+    missing = [marker.args[0] for marker in item.iter_markers("wire") if marker.args[0] not in chosen]
+    if missing:
+        pytest.skip(f"it takes its time; --wires {','.join(missing)} includes it")

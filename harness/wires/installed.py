@@ -24,14 +24,16 @@ from reference_server.sealed import new_key
 __all__ = ["last_day", "licence_for", "machine", "scratch", "unpacked", "use_file"]
 
 
-def scratch() -> TemporaryDirectory[str]:
-    """Return a temporary folder, in memory where there is such a file system.
+def scratch(where: Path | None = None) -> TemporaryDirectory[str]:
+    """Return a temporary folder in ``where``, or else in memory where there is such a file system.
 
     What lies in it outlives the program of a server, as it has to, and not the machine that simulates it; so nothing is
     gained by waiting for a disk at every request.
     """
     in_memory = Path("/dev/shm")  # noqa: S108 - a folder of an unforeseeable name is made in it
-    return TemporaryDirectory(prefix="fdl-harness-", dir=in_memory if os.access(in_memory, os.W_OK) else None)
+    if where is None and os.access(in_memory, os.W_OK):
+        where = in_memory
+    return TemporaryDirectory(prefix="fdl-harness-", dir=where)
 
 
 def machine(root: Path, name: str = "one") -> Path:

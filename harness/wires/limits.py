@@ -7,19 +7,31 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from ipaddress import IPv4Address, IPv4Network
 
 from harness.durations import format_instant
 from harness.faults import Phase, plan
 from harness.scenario import Scenario, Verb
 from harness.wires.installed import last_day
-from harness.wires.names import ASGI, MEMORY
+from harness.wires.names import ASGI, MEMORY, NETNS
 from reference_server.readings import LITERAL, Reading
 
-__all__ = ["why_not"]
+__all__ = ["MOST_HOSTS", "why_not"]
 
 #: Wall clocks of real programs count nanoseconds in 64 bits from the year 1970 on.
 _LAST_WALL_US = (1 << 63) // 1000
+#: So many addresses can nodes have over `netns`.
+MOST_HOSTS = 64
+#: What `netns` has its own hosts at.
+_OF_THE_WIRE = IPv4Network("198.18.0.0/29")
+#: No host has such an address.
+_NOBODYS = (IPv4Network("0.0.0.0/8"), IPv4Network("255.255.255.255/32"))
+#: Programs that `netns` calls, with the packages that have them.
+_PROGRAMS = {"nft": "nftables", "nsenter": "util-linux"}
 _DOWN = (
     Verb.SERVER_STOP,
     Verb.SERVER_LOGOUT,
@@ -50,6 +62,9 @@ def _reasons(scenario: Scenario, reading: Reading, wire: str, own_server: bool) 
     if reading != LITERAL:
         yield f"the server program keeps to the reading {LITERAL.name} alone"
     yield from _not_here()
+    if wire == NETNS:
+        yield from _no_kernel_hosts()
+        yield from _too_many_hosts(scenario)
     yield from _nobody_to_ask(scenario)
     yield from _wrong_dates(scenario)
 
@@ -74,6 +89,39 @@ def _not_here() -> Iterator[str]:
         yield "libfaketime, which sets the clock of the server program, is not installed (apt-get install faketime)"
     if os.geteuid() != 0 and shutil.which("unshare") is None:
         yield "the server program wants to be run by root, and there is no unshare to play it"
+
+
+@cache
+def _no_kernel_hosts() -> tuple[str, ...]:
+    """Return what is missing on this machine for making kernel hosts."""
+    if os.geteuid() != 0:
+        return ("network namespaces are made by root, and this is not run by root",)
+    missing = [package for program, package in _PROGRAMS.items() if shutil.which(program) is None]
+    if missing:
+        return (f"{' and '.join(missing)} is not installed (apt-get install {' '.join(missing)})",)
+    missing = [library for library in ("httpcore", "pyroute2") if find_spec(library) is None]
+    if missing:
+        return (f"{' and '.join(missing)} is not installed (pip install 'fdl-harness[netns]')",)
+    tried = subprocess.run(["unshare", "--net", "true"], capture_output=True, text=True, check=False)  # noqa: S607
+    if tried.returncode:
+        return (f"this machine lets nobody make network namespaces ({tried.stderr.strip()})",)
+    return ()
+
+
+def _too_many_hosts(scenario: Scenario) -> Iterator[str]:
+    """Yield why the scenario's addresses cannot all be those of hosts of one router."""
+    addresses = {node.address for node in scenario.nodes}
+    for event in scenario.events:
+        if event.address is not None and event.verb is Verb.NODE_MOVE:
+            addresses.update(range(event.address, event.address + len(event.nodes)))
+        if event.verb is Verb.SERVER_CLONE:
+            yield "there is one host for a server, and a copied server needs another"
+    if len(addresses) > MOST_HOSTS:
+        yield f"the nodes have {len(addresses)} addresses, each a kernel host, and there are {MOST_HOSTS} at most"
+    for address in sorted(addresses):
+        shown = IPv4Address(address)
+        if shown in _OF_THE_WIRE or shown.is_multicast or shown.is_loopback or any(shown in each for each in _NOBODYS):
+            yield f"{shown} is an address that no other host than the wire's own can have"
 
 
 def _nobody_to_ask(scenario: Scenario) -> Iterator[str]:

@@ -82,6 +82,7 @@ class Netns(ProcessWire):
         self._name = f"{PREFIX}{os.getpid()}-{next(_serial)}-"
         self._made: list[str] = []
         self._context: ssl.SSLContext | None = None
+        self._at_the_server: httpcore.ConnectionPool | None = None
         self._hosts: set[str] = set()
         self._dropped: set[str] = set()
         self._translated: dict[str, str] = {}
@@ -184,31 +185,43 @@ class Netns(ProcessWire):
     def _connect(self) -> None:
         if self._context is None:
             self._context = ssl.create_default_context(cafile=str(self.ca))
+        self._at_the_server = self._pool(self._server, kept=1)
+
+    def _disconnect(self) -> None:
+        if self._at_the_server is not None:
+            self._at_the_server.close()
+            self._at_the_server = None
+
+    def _pool(self, host: str, *, kept: int) -> httpcore.ConnectionPool:
+        """Return connections from a host, of which so many are kept for the next request."""
+        return httpcore.ConnectionPool(
+            ssl_context=self._context, network_backend=_Inside(host), max_keepalive_connections=kept
+        )
 
     def _exchange(self, method: str, path: str, body: bytes, source: int | None, own: int | None) -> bytes:
-        assert self._context is not None, "only a program that has run is asked"
         if own is None or source is None:
-            host = self._server
-        else:
-            address = format_address(own)
-            host = self._host(address)
-            self._translate(address, format_address(source))
-            self._drop(address, False)
+            assert self._at_the_server is not None, "only a program that runs is asked"
+            return self._request(self._at_the_server, method, path, body)
+        address = format_address(own)
+        host = self._host(address)
+        self._translate(address, format_address(source))
+        self._drop(address, False)
         # A connection for each request: an older one would be let through by what the router knew when it was made.
-        with httpcore.ConnectionPool(
-            ssl_context=self._context, network_backend=_Inside(host), max_keepalive_connections=0
-        ) as pool:
-            try:
-                response = pool.request(
-                    method,
-                    f"https://{SERVER}:{self.port}{path}",
-                    headers={"content-type": "application/json"},
-                    content=body,
-                    extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), 30.0)},
-                )
-            except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
-                said = f"{type(error).__name__}: {error}"
-                raise ProgramError(f"the server program cannot be reached: {said}; it said: {self._log()}") from error
+        with self._pool(host, kept=0) as pool:
+            return self._request(pool, method, path, body)
+
+    def _request(self, pool: httpcore.ConnectionPool, method: str, path: str, body: bytes) -> bytes:
+        try:
+            response = pool.request(
+                method,
+                f"https://{SERVER}:{self.port}{path}",
+                headers={"content-type": "application/json"},
+                content=body,
+                extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), 30.0)},
+            )
+        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
+            said = f"{type(error).__name__}: {error}"
+            raise ProgramError(f"the server program cannot be reached: {said}; it said: {self._log()}") from error
         return response.content
 
     def lose(self, address: int) -> None:

@@ -1,17 +1,20 @@
-"""The scenario library, as what compares wires needs it: each file with how many requests it takes."""
+"""The scenario library, as what compares wires needs it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from harness.library import find_scenarios, library_path
 from harness.rulebook import Ruling
-from harness.runner import Job, Result, run_one
-from harness.scenario_file import load
+from harness.runner import Result
 from harness.trace import Trace
-from reference_server.readings import READINGS
 
 FILES = find_scenarios(library_path())
+#: With a hundred nodes and more: thousands of requests.
+LARGE = ("shares/", "server_stops/three_thousand_")
 
 
 def named(file: Path) -> str:
@@ -19,9 +22,12 @@ def named(file: Path) -> str:
     return str(file.relative_to(library_path()))
 
 
-def over(file: Path, wire: str, reading: str = "literal") -> Result:
-    """Run a file over a wire."""
-    return run_one(Job(scenario=load(file), reading=READINGS[reading], wire=wire))
+def without_the_large(files: list[Path], *large: str) -> list[Any]:
+    """Return ``files`` as parameters, of which those that begin with one of ``large`` run with ``--wires large``."""
+    return [
+        pytest.param(file, id=named(file), marks=[pytest.mark.wire("large")] * named(file).startswith(large))
+        for file in files
+    ]
 
 
 def rulings(result: Result) -> dict[str, Ruling]:

@@ -22,7 +22,7 @@ from reference_server.program.openapi import LARGEST_BODY, REQUESTS
 from reference_server.program.serving import open_port, server_of
 from reference_server.program.tls import certificate, local_addresses
 from reference_server.protocol import Register
-from tests.programs import post, request
+from tests.programs import FIRST, post, request
 from tests.reference_server.program.test_service import Bench
 
 
@@ -104,6 +104,17 @@ def test_the_head_of_the_second_request_has_its_limit_too(tmp_path: Path) -> Non
         assert answered(slow) == 200
         slow.sendall(HEAD.encode())
         assert closed(slow) == b""
+
+
+@pytest.mark.parametrize(("simulated", "code"), [(False, 30003), (True, None)])
+def test_nobody_can_say_where_a_request_comes_from_except_in_a_simulation(
+    tmp_path: Path, simulated: bool, code: int | None
+) -> None:
+    body = request(Register, "a", address=FIRST + 7)
+    header = {"content-type": "application/json", "x-forwarded-for": "127.0.0.8"}
+    with served(tmp_path, simulated_sources=simulated) as made, made.client() as one:
+        answer = one.post(REQUESTS, content=body, headers=header).json()
+    assert answer.get("code") == code
 
 
 def test_a_body_that_does_not_come_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,123 @@
+"""Kernel hosts: real routes, real masquerading, real drops, and nothing left of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.runner import Job, Outcome, run_one
+from harness.scenario import Verb
+from harness.trace import Verdict
+from harness.wires import netns
+from harness.wires.process import ProgramError
+from reference_server.authority import Authority
+from reference_server.protocol import Answer, Grant, Refusal, Register
+from reference_server.readings import LITERAL
+from tests.harness.stage import a_world, event, exchanges
+from tests.harness.wires.test_conformance import FIRST, LICENCE, asked, at, told
+from tests.rulebook.hand import HOUR, node
+
+pytestmark = pytest.mark.wire("netns")
+FLEET = range(FIRST, FIRST + 2)
+
+
+@pytest.fixture
+def wire() -> Iterator[netns.Netns]:
+    made = netns.Netns(Authority, LICENCE, LITERAL)
+    made.start(at(0), downtime_us=0)
+    yield made
+    made.close()
+
+
+def registered_by(wire: netns.Netns, number: int) -> list[Answer | None]:
+    """Let each host of the fleet register, from its own address."""
+    return [told(wire, asked(Register, f"n{address}", number, address), number * HOUR, address) for address in FLEET]
+
+
+def test_masquerading_is_refused_and_the_same_fleet_without_it_registers(wire: netns.Netns) -> None:
+    wire.masquerade(FLEET)
+    behind = registered_by(wire, 1)
+    assert [answer.code if isinstance(answer, Refusal) else answer for answer in behind] == [30003, 30003]
+    assert f'"source": "{netns.MASQUERADED}"' in (wire.folder / "server.log").read_text()
+    wire.masquerade(())
+    assert [type(answer) for answer in registered_by(wire, 2)] == [Grant, Grant]
+
+
+def test_a_world_with_nat_is_translated_by_the_kernel() -> None:
+    nodes = (node("a", register_us=0), node("b", address=FIRST + 1, register_us=0))
+    nat = event(0, Verb.NAT_ADD, "a", lasts_us=HOUR, address=FIRST + 50)
+    world = a_world(nat, event(2 * HOUR, Verb.NODE_REGISTER, "a"), nodes=nodes)
+    result = run_one(Job(scenario=world, reading=LITERAL, wire="netns"))
+    assert result.skipped is None
+    first, second = ([each.verdict for each in exchanges(result.trace, place)] for place in (0, 1))
+    assert (first[:2], second[0]) == ([30003, Verdict.GRANTED], Verdict.GRANTED)
+    assert result.outcome is Outcome.PASSED
+
+
+def test_what_goes_into_a_cut_is_dropped_and_later_passes(wire: netns.Netns) -> None:
+    wire.lose(FIRST)
+    wire.lose(FIRST)
+    assert wire.registered(at(HOUR)) == 0
+    assert [type(answer) for answer in registered_by(wire, 2)] == [Grant, Grant]
+
+
+def test_a_port_refuses_while_nobody_listens(wire: netns.Netns) -> None:
+    with pytest.raises(ProgramError, match="did not refuse"):
+        wire.refuse(FIRST)
+    wire.stop(at(HOUR))
+    wire.refuse(FIRST)
+
+
+def inside(namespace: str, *command: str) -> str:
+    whole = ["nsenter", f"--net=/run/netns/{namespace}", "--", *command]
+    return subprocess.run(whole, capture_output=True, text=True, check=True).stdout
+
+
+def names() -> list[str]:
+    return sorted(path.name for path in Path("/run/netns").glob(f"{netns.PREFIX}*"))
+
+
+def test_nothing_leads_outside(wire: netns.Netns) -> None:
+    registered_by(wire, 1)
+    mine = [name for name in names() if name.startswith(f"{netns.PREFIX}{os.getpid()}-")]
+    assert len(mine) == 4
+    (router,) = [name for name in mine if name.endswith("router")]
+    # Its own loopback, the server and the two nodes: the router has no other link and no route by default.
+    routes = inside(router, "cat", "/proc/net/route").splitlines()[1:]
+    assert "00000000" not in [line.split()[1] for line in routes]
+    links = inside(router, "cat", "/proc/net/dev").splitlines()[2:]
+    assert sorted(line.split(":")[0].strip() for line in links) == ["lo", "n0", "n1", "server"]
+
+
+def test_hosts_are_gone_in_the_end_and_after_a_crash_by_the_next_run() -> None:
+    own = f"{netns.PREFIX}{os.getpid()}-"
+    made = netns.Netns(Authority, LICENCE, LITERAL)
+    assert [name for name in names() if name.startswith(own)]
+    made.close()
+    assert not [name for name in names() if name.startswith(own)]
+    crash = """
+import os, signal
+from harness.wires.netns import Netns
+from reference_server.authority import Authority
+from reference_server.readings import LITERAL
+from tests.harness.wires.test_conformance import LICENCE, at
+made = Netns(Authority, LICENCE, LITERAL)
+made.start(at(0), downtime_us=0)
+print(made._process.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", crash], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    left = [name for name in names() if not Path(f"/proc/{name.split('-')[2]}").exists()]
+    assert [name.rpartition("-")[2] for name in left] == ["router", "server"]
+    netns.remove_leftovers()
+    assert not set(left) & set(names())
+    # The server program did not outlive it either.
+    program = Path(f"/proc/{done.stdout.strip()}/stat")
+    assert not program.exists() or program.read_text().rpartition(")")[2].split()[0] == "Z"
