@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from harness.chance import happens
 from harness.runner import Job, Outcome, run_one
 from harness.scenario import Verb
 from harness.trace import Verdict
 from harness.wires import netns
 from harness.wires.process import ProgramError
 from reference_server.authority import Authority
-from reference_server.protocol import Answer, Grant, Refusal, Register
+from reference_server.protocol import Answer, Grant, Refusal, Register, format_address
 from reference_server.readings import LITERAL
 from tests.harness.stage import a_world, event, exchanges
 from tests.harness.wires.test_conformance import FIRST, LICENCE, asked, at, told
@@ -121,3 +124,22 @@ os.kill(os.getpid(), signal.SIGKILL)
     # The server program did not outlive it either.
     program = Path(f"/proc/{done.stdout.strip()}/stat")
     assert not program.exists() or program.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_the_kernel_loses_by_chance_about_as_much_as_the_model(wire: netns.Netns) -> None:
+    # A chance of 20 % for each of 400 packets: 80 of them, give or take five standard deviations of 8.
+    registered_by(wire, 1)
+    (router,) = [name for name in names() if name.startswith(f"{netns.PREFIX}{os.getpid()}-") and "router" in name]
+    for command in (
+        "add table ip chance",
+        "add chain ip chance by_chance { type filter hook forward priority 1 ; }",
+        "add rule ip chance by_chance udp dport 9 numgen random mod 100 < 20 counter drop",
+    ):
+        inside(router, "nft", command)
+    (host,) = [name for name in names() if name.endswith(format_address(FIRST))]
+    send = f"import socket; s = socket.socket(2, 2); [s.sendto(b'x', ('{netns.SERVER}', 9)) for _ in range(400)]"
+    inside(host, sys.executable, "-c", send)
+    found = re.search(r"packets (\d+)", inside(router, "nft", "list chain ip chance by_chance"))
+    assert found is not None
+    for lost in (int(found[1]), sum(happens(Fraction(20), 1, "loss", k) for k in range(400))):
+        assert 40 <= lost <= 120
