@@ -83,10 +83,10 @@ def _no_licence_file(scenario: Scenario) -> Iterator[str]:
 def _not_here() -> Iterator[str]:
     """Yield what is missing on this machine for running the server program."""
     # Only who runs programs needs what they need.
-    from harness.wires.process import faketime
+    from harness.wires.process import NO_FAKETIME, faketime
 
     if faketime() is None:
-        yield "libfaketime, which sets the clock of the server program, is not installed (apt-get install faketime)"
+        yield NO_FAKETIME
     if os.geteuid() != 0 and shutil.which("unshare") is None:
         yield "the server program wants to be run by root, and there is no unshare to play it"
 

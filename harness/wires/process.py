@@ -23,7 +23,7 @@ from pathlib import Path
 from threading import Timer
 
 from harness.wires.installed import licence_for, machine, scratch, unpacked, use_file
-from harness.wires.wire import Started
+from harness.wires.wire import Started, Unfit
 from reference_server.authority import Change, Reply
 from reference_server.licence import Licence
 from reference_server.machine.identity import this_machine
@@ -34,10 +34,11 @@ from reference_server.program.openapi import REQUESTS, STATUS
 from reference_server.program.record import BundleRecord
 from reference_server.protocol import Instant, ProtocolError, Request, decode_answer, encode_request
 
-__all__ = ["FAKETIME", "ProcessWire", "ProgramError", "faketime"]
+__all__ = ["FAKETIME", "NO_FAKETIME", "ProcessWire", "ProgramError", "faketime"]
 
 #: Where the library that sets the wall clock of a process is found.
 FAKETIME = ("/usr/lib/*/faketime", "/usr/lib/faketime", "/usr/lib64/faketime", "/usr/local/lib/faketime")
+NO_FAKETIME = "libfaketime, which sets the clock of the server program, is not installed (apt-get install faketime)"
 #: How long a program may take to start, in seconds.
 _START_SECONDS = 60.0
 #: Somebody else may take a port between its choice and its use.
@@ -76,6 +77,9 @@ class ProcessWire:
         before: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        library = faketime()
+        if library is None:
+            raise Unfit(NO_FAKETIME)
         self._temporary = scratch()
         self.folder = Path(self._temporary.name)
         self._machine = machine(self.folder / "machine")
@@ -84,8 +88,7 @@ class ProcessWire:
         self._bundle = unpacked(self.folder / "bundle", issued)
         self._serial = issued.serial
         self._record = BundleRecord(self._machine / "var/lib/fdl-harness", issued.bundle)
-        self._bind = bind
-        self._clocks = _Clocks(self.folder)
+        self._clocks = _Clocks(self.folder, library)
         # The program wants an administrator. Who runs this is one, or plays one in a user namespace of their own.
         as_root = () if os.geteuid() == 0 else ("unshare", "--map-root-user")
         # Whatever becomes of this process, the program does not outlive it.
@@ -189,6 +192,8 @@ class ProcessWire:
             timeout=60,
             check=False,
         )
+        if done.returncode == Exit.FOREIGN_MACHINE:
+            raise Unfit("a server on a machine whose identity has drifted refuses -destroy, too")
         if done.returncode != Exit.DONE:
             raise ProgramError(f"-destroy ended with {done.returncode}: {done.stdout}{done.stderr}")
         return ()
@@ -288,11 +293,9 @@ class ProcessWire:
 
 
 class _Clocks:
-    """The clocks of a program's machine. They stand still."""
+    """The clocks of a program's machine, the wall clock by libfaketime's ``library``. They stand still."""
 
-    def __init__(self, folder: Path) -> None:
-        library = faketime()
-        assert library is not None, "without it nothing is run over such a wire"
+    def __init__(self, folder: Path, library: Path) -> None:
         wall, boot = folder / "wall-clock", folder / "boot-clock"
         boot.write_bytes(bytes(BOOT_CLOCK.size))
         with boot.open("r+b") as file:

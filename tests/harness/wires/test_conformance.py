@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.wires import WIRES, Wire, wire_named
+from harness.wires import WIRES, Unfit, Wire, wire_named
 from harness.wires.installed import scratch
 from reference_server.authority import Authority
 from reference_server.licence import Licence
@@ -151,6 +151,22 @@ def test_a_stopped_server_can_be_destroyed(running: Wire) -> None:
     running.stop(at(HOUR))
     running.destroy()
     assert not running.start(at(2 * HOUR), downtime_us=HOUR).runs
+
+
+@pytest.mark.wire("tls")
+def test_a_real_program_on_a_drifted_machine_refuses_to_be_destroyed() -> None:
+    made = wire_named("tls")(Authority, LICENCE, LITERAL)
+    made.start(at(0), downtime_us=0)
+    made.drift(True)
+    with pytest.raises(Unfit, match="refuses -destroy, too"):
+        made.destroy()
+    made.close()
+
+
+def test_without_libfaketime_no_program_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.wires.process.FAKETIME", ())
+    with pytest.raises(Unfit, match="libfaketime, which sets the clock"):
+        wire_named("tls")(Authority, LICENCE, LITERAL)
 
 
 @pytest.mark.parametrize(
