@@ -20,7 +20,7 @@ from harness.trace import NEVER, Status, Trace
 from reference_server.protocol import Code
 from reference_server.readings import Reading
 
-__all__ = ["Met", "Timeline", "Timelines", "Value", "failure_value", "judge_expectations", "own_reading"]
+__all__ = ["Met", "Timeline", "Timelines", "Value", "failure_value", "judge_expectations", "own_reading", "untold"]
 
 #: What can be stated and found: a status, whether access is open, a failure's code or text, a number of slots.
 Value: TypeAlias = int | str | bool | None
@@ -134,6 +134,21 @@ def judge_expectations(scenario: Scenario, reading: Reading, trace: Trace) -> li
         for node in expect.nodes or (None,)
     ]
     return [met for met in judged if met.stated]
+
+
+def untold(scenario: Scenario, trace: Trace) -> Expect | None:
+    """Return the first expectation of a number of live slots for an instant at which nobody could tell it, if any."""
+    line = Timelines(scenario, trace).of("registered", None)
+    for expect in scenario.expects:
+        if expect.registered is None:
+            continue
+        between = expect.between
+        first_us, last_us = (expect.at_us, expect.at_us) if between is None else (between.first_us, between.last_us)
+        assert first_us is not None, "an expectation has an instant or a stretch"
+        assert last_us is not None, "an expectation has an instant or a stretch"
+        if any(value is None for _, value in line.between(first_us, last_us)):
+            return expect
+    return None
 
 
 def _judge(expect: Expect, node: str | None, lines: Timelines) -> Met:

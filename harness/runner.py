@@ -16,7 +16,7 @@ from functools import cached_property
 from multiprocessing import get_context
 
 from harness.durations import format_duration, parse_duration
-from harness.expectations import Met, Timelines, Value, failure_value, judge_expectations, own_reading
+from harness.expectations import Met, Timelines, Value, failure_value, judge_expectations, own_reading, untold
 from harness.problems import ScenarioError, one_of
 from harness.rulebook import Judgement, Ruling, judge
 from harness.scenario import Scenario
@@ -231,7 +231,7 @@ def run_one(job: Job, *, server: Choice = None, node: Choice = None) -> Result:
         return _skipped(job, str(error))
     judgements = judge(scenario, reading, trace)
     met = tuple(judge_expectations(scenario, reading, trace))
-    return Result(
+    result = Result(
         scenario=scenario,
         reading=reading,
         seed=job.seed,
@@ -247,6 +247,11 @@ def run_one(job: Job, *, server: Choice = None, node: Choice = None) -> Result:
         trace=trace,
         wire=job.wire,
     )
+    if job.wire != MEMORY and result.outcome is not Outcome.FAILED and (expect := untold(scenario, trace)) is not None:
+        # What only the run could show, such as a crash in the course of a request.
+        where = f"line {expect.line} states" if expect.line else "an expectation states"
+        return _skipped(job, f"{where} how many slots are live when the server could not be asked")
+    return result
 
 
 def _skipped(job: Job, reason: str) -> Result:

@@ -177,7 +177,7 @@ def _judge_counts(history: History, tally: Tally) -> None:
         was_off, off[server] = off[server], live - ledger.live_at(at_us, server)
         last_us[server] = at_us
         if off[server] not in (0, was_off):
-            tally.broken(at_us, None, f"the server counts {live} live slots, and not {live - off[server]}")
+            tally.broken(at_us, None, f"{live} slots were live, where {live - off[server]} had to be")
     tally.passed(sum(change.at_us <= last_us[change.server] for change in ledger.expected))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from harness.runner import Job, Outcome, run_one
 from harness.scenario import Between, Expect, LicenceSpec, Verb
 from harness.wires import limits
 from harness.wires.limits import MOST_HOSTS, why_not
@@ -82,6 +83,18 @@ def test_slots_are_not_counted_at_every_instant() -> None:
     assert stating(between=Between(first_us=0, last_us=HOUR, hold="ever")) == (
         "line 7 states that a number of slots is live at some instant, and they are not counted at every one"
     )
+
+
+@pytest.mark.wire("tls")
+def test_what_only_the_run_shows_is_skipped_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    crash = event(HOUR, Verb.SERVER_CRASH_AT, moment="stored")
+    world = a_world(crash, nodes=(node("a"), node("b", address=FIRST + 1, register_us=2 * HOUR)))
+    for at_us, outcome in ((HOUR, Outcome.PASSED), (3 * HOUR, Outcome.SKIPPED)):
+        stated = replace(world, expects=(Expect(index=0, line=7, at_us=at_us, registered=1),))
+        result = run_one(Job(scenario=stated, reading=LITERAL, wire="tls"))
+        assert result.outcome is outcome, result.skipped
+    assert result.skipped == "line 7 states how many slots are live when the server could not be asked"
 
 
 def test_dates_that_no_program_shows() -> None:
