@@ -27,8 +27,12 @@ def test_the_same_under_the_literal_reading(file: Path) -> None:
     same(file, "literal")
 
 
+def shown(value: Path | str) -> str:
+    return named(value) if isinstance(value, Path) else value
+
+
 # Each file under one of the other readings, and each of them over many files.
-@pytest.mark.parametrize(("file", "reading"), zip(SMALL, cycle(OTHERS), strict=False), ids=str)
+@pytest.mark.parametrize(("file", "reading"), list(zip(SMALL, cycle(OTHERS), strict=False)), ids=shown)
 def test_the_same_under_another_reading(file: Path, reading: str) -> None:
     same(file, reading)
 
