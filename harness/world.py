@@ -15,36 +15,30 @@ poll, some of it ahead of its time; that is safe because whoever could see the d
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
-from fake_fdl_nodes.node import PERIOD_US, Effect, Ended, Ending, Node, NodeState, Send, Timer
-from harness.addressing import Remembered
+from fake_fdl_nodes.node import PERIOD_US, Effect, Ended, Ending, Node, Send, Timer
 from harness.agenda import Agenda, Part
 from harness.clock import HostClock
 from harness.cruise import stretch
 from harness.faults import Happening, Phase, plan
 from harness.network import Way
+from harness.node_host import NodeHost
 from harness.recorder import Recorder
 from harness.scenario import Scenario, Verb
 from harness.server_host import Outgoing, ServerHost, licence_of
 from harness.systems import Ambient, Host, UnderTest
-from harness.trace import COPY_HOST, SERVER_HOST, EdgeKind, Spoilt, Trace
+from harness.trace import COPY_HOST, SERVER_HOST, Spoilt, Trace
 from harness.wires import Memory, ServerFactory, Wire, WireFactory, WithNetwork
 from reference_server.authority import Authority
 from reference_server.protocol import (
     SIMULATED_KEY,
     Answer,
     Grant,
-    Instant,
     ProtocolError,
-    Refusal,
     Request,
     decode_request,
-    encode_request,
-    format_address,
 )
 from reference_server.readings import Reading
 
@@ -52,27 +46,8 @@ __all__ = ["NodeFactory", "World", "run"]
 
 NodeFactory: TypeAlias = Callable[..., Node]
 
-_DOWN_EDGE = {
-    Verb.NODE_STOP: EdgeKind.STOPPED,
-    Verb.NODE_CRASH: EdgeKind.CRASHED,
-    Verb.NODE_REBOOT: EdgeKind.REBOOTED,
-    Verb.NODE_SUSPEND: EdgeKind.SUSPENDED,
-}
 #: Events about nodes or their paths; all others are about the server.
 _OF_NODES = ("node", "answer")
-
-
-class _Image(NamedTuple):
-    """What was on the disk of a node's host, and when by the host's own clocks, in which of its boots.
-
-    ``points_to`` is its Server Address, ``trusts`` the authority whose certificates it trusts.
-    """
-
-    state: NodeState
-    taken: Instant
-    boot: int
-    points_to: int | None
-    trusts: str
 
 
 class _Trip(NamedTuple):
@@ -135,33 +110,19 @@ class World:
         nodes = scenario.nodes
         timeout_us = scenario.network.timeout_us
         self._nodes = [node(setup, reading, timeout_us=timeout_us, key=SIMULATED_KEY) for setup in nodes]
-        self._clocks = self._plan.node_clocks
-        self._down_by: list[int | None] = [None] * len(nodes)
-        self._suspended = bytearray(len(nodes))
+        self._hosts = [
+            NodeHost(i, each, nodes[i], scenario.server, clock, self._record, lambda: self._agenda.now, self._apply)
+            for i, (each, clock) in enumerate(zip(self._nodes, self._plan.node_clocks, strict=True))
+        ]
+        self._place = {setup.name: i for i, setup in enumerate(nodes)}
         self._armed: list[tuple[int, Timer, int] | None] = [None] * len(nodes)
-        #: The Server Address of each node, ``None`` for the server's name.
-        self._points_to = [None if setup.by_name else scenario.server.address for setup in nodes]
-        self._remembered: list[Remembered | None] = [None] * len(nodes)
-        self._trusts = ["site"] * len(nodes)
-        self._spoils: list[dict[int, str]] = [{} for _ in nodes]
-        self._reports: list[dict[int, str]] = [{} for _ in nodes]
-        #: The two latest answers that were sent to each node.
-        self._answers: list[tuple[Answer, ...]] = [()] * len(nodes)
-        self._images: dict[int, dict[int, _Image]] = {}
-        #: Nodes whose host was rebooted: what their disk says of their clocks.
-        self._rebooted: dict[int, Instant] = {}
-        self._boots = [0] * len(nodes)
-        #: Copies that are not made yet.
-        self._unmade = {i for i, setup in enumerate(nodes) if setup.clone_of is not None}
-        #: When the last request of each node arrives that is on its way.
-        self._arrives_us = [0] * len(nodes)
         #: Answers that a slow server still owes.
         self._held: dict[int, tuple[_Trip, Outgoing]] = {}
         self._holds = 0
         self._under_test: list[UnderTest] = []
         self._ambient: Ambient | None = None
-        for i, (part, clock) in enumerate(zip(self._nodes, self._clocks, strict=True)):
-            self._bring_to_life(i, part, clock)
+        for host in self._hosts:
+            self._bring_to_life(host.place, host.node, host.clock)
         self._bring_to_life(SERVER_HOST, self._wires[0], self._plan.server_clock)
         # Skipping is proven for the reference machines alone; anybody else's are asked every time.
         in_memory = self._wires[0].authority if type(self._wires[0]) is Memory else None
@@ -178,9 +139,8 @@ class World:
         """Play the whole scenario, from 0 to its duration, both included."""
         try:
             self._server.begin()
-            for i, setup in enumerate(self._scenario.nodes):
-                if setup.clone_of is None:
-                    self._apply(i, self._nodes[i].start(self._clocks[i].instant(0)))
+            for host in self._hosts:
+                host.begin()
             for happening in self._plan.happenings:
                 self._agenda.at(happening.at_us, happening.phase, (happening.order,), self._happen, happening)
             self._agenda.run()
@@ -211,14 +171,27 @@ class World:
     def _happen(self, happening: Happening) -> None:
         verb = happening.verb
         if verb is Verb.TLS_TRUST or verb.value.partition(".")[0] in _OF_NODES:
-            for k, i in enumerate(self._meant(happening)):
-                self._node_event(happening, i, k)
+            self._happen_to_nodes(happening)
         elif verb is Verb.SERVER_CLONE and happening.phase is not Phase.IMAGE:
             self._clone_server(happening)
         else:
             # A new licence file is brought to every machine that has the licence.
             for server in self._servers if verb.value.startswith("licence.") else self._servers[:1]:
                 server.happen(happening)
+
+    def _happen_to_nodes(self, happening: Happening) -> None:
+        event = happening.event
+        for k, i in enumerate(self._meant(happening)):
+            host = self._hosts[i]
+            if event is None:
+                host.register()
+            elif happening.phase is Phase.IMAGE:
+                host.take_image(event.index)
+            elif happening.verb is Verb.NODE_CLONE:
+                assert event.of is not None, "a copy has an original"
+                self._hosts[self._place[event.of]].copy_to(host, event.index)
+            else:
+                host.happen(happening.verb, event, k)
 
     def _clone_server(self, happening: Happening) -> None:
         if happening.phase is Phase.END or len(self._servers) > 1:
@@ -236,117 +209,22 @@ class World:
         if event is None or happening.phase is Phase.IMAGE:
             return happening.nodes
         if happening.phase is Phase.END and event.verb is not happening.verb:
-            return [i for i in happening.nodes if self._down_by[i] == event.index]
+            return [i for i in happening.nodes if self._hosts[i].down_by == event.index]
         if event.only is None:
             return happening.nodes
         return [i for i in happening.nodes if self._nodes[i].status.value == event.only]
 
-    def _node_event(self, happening: Happening, i: int, k: int) -> None:
-        event, verb, node, now = happening.event, happening.verb, self._nodes[i], self._agenda.now
-        clock = self._clocks[i]
-        awake = node.running and not self._suspended[i]
-        edge = self._record.edge
-        if verb is Verb.NODE_REGISTER:
-            edge(now, i, EdgeKind.REGISTER_ASKED, done=awake)
-            if awake:
-                self._apply(i, node.register(clock.instant(now)))
-            return
-        assert event is not None, "only the registrations of fleets have none"
-        if happening.phase is Phase.IMAGE:
-            self._images.setdefault(event.index, {})[i] = self._image(i)
-        elif verb is Verb.NODE_UNBIND:
-            edge(now, i, EdgeKind.UNBIND_ASKED, done=awake)
-            if awake:
-                self._apply(i, node.unbind(clock.instant(now)))
-        elif verb is Verb.NODE_MOVE:
-            assert event.address is not None, "a move has the address"
-            node.address = event.address + k
-            edge(now, i, EdgeKind.MOVED, value=node.address)
-        elif verb is Verb.NODE_START:
-            if not self._suspended[i] and not node.running and i not in self._unmade:
-                self._start_node(i)
-        elif verb is Verb.NODE_RESUME:
-            if self._suspended[i]:
-                self._down_by[i] = None
-                self._suspended[i] = False
-                edge(now, i, EdgeKind.RESUMED)
-                self._apply(i, node.resume(clock.instant_before_steps(now)))
-        elif verb is Verb.NODE_POINT:
-            self._points_to[i] = event.address
-            self._remembered[i] = None
-            edge(now, i, EdgeKind.POINTED, value=event.address or 0)
-        elif verb is Verb.TLS_TRUST:
-            self._trusts[i] = event.ca
-        elif verb is Verb.NODE_REPORT:
-            if self._reports[i].pop(event.index, None) is None:
-                self._reports[i][event.index] = event.text
-        elif verb is Verb.ANSWER_SPOIL:
-            if self._spoils[i].pop(event.index, None) is None:
-                self._spoils[i][event.index] = event.how
-        elif verb is Verb.NODE_ROLLBACK:
-            possible = not node.running and i not in self._unmade
-            edge(now, i, EdgeKind.ROLLED_BACK, value=event.to_us, done=possible)
-            if possible:
-                image = self._images[event.index][i]
-                self._put_back(i, image)
-                if i in self._rebooted or image.boot != self._boots[i]:
-                    self._rebooted[i] = image.taken
-        elif verb is Verb.NODE_CLONE:
-            (original, image) = next(iter(self._images[event.index].items()))
-            self._unmade.remove(i)
-            edge(now, i, EdgeKind.CLONED, value=original)
-            self._put_back(i, image)
-            self._rebooted[i] = image.taken
-            self._start_node(i)
-        elif awake:
-            self._down_by[i] = event.index
-            edge(now, i, _DOWN_EDGE[verb])
-            if verb is Verb.NODE_SUSPEND:
-                self._suspended[i] = True
-            if verb is Verb.NODE_REBOOT:
-                self._rebooted[i] = clock.instant(now)
-                self._boots[i] += 1
-                self._remembered[i] = None
-            self._apply(i, [] if verb is Verb.NODE_SUSPEND else node.stop())
-
-    def _image(self, i: int) -> _Image:
-        """Return what is on the disk of node ``i``, before anything happens at this instant."""
-        taken = self._rebooted.get(i, self._clocks[i].instant_before_steps(self._agenda.now))
-        return _Image(self._nodes[i].saved(), taken, self._boots[i], self._points_to[i], self._trusts[i])
-
-    def _put_back(self, i: int, image: _Image) -> None:
-        """Put what was on a disk in the place of what is on that of node ``i``, whose program does not run."""
-        node = self._nodes[i]
-        assert not node.running, "what runs has its state in memory"
-        before = node.status
-        node.restore(image.state)
-        self._points_to[i], self._trusts[i] = image.points_to, image.trusts
-        self._remembered[i] = None
-        self._record.copied_state(self._agenda.now, i, before, node.status)
-
-    def _start_node(self, i: int) -> None:
-        node, now = self._nodes[i], self._agenda.now
-        self._down_by[i] = None
-        instant = self._clocks[i].instant_before_steps(now)
-        since = self._rebooted.pop(i, None)
-        if since is not None:
-            # The boot-time clock began anew, so the time away is what passed on the wall clock, never below 0.
-            away_us = max(0, instant.wall_us - since.wall_us)
-            node.restore(node.saved().later_by(instant.boot_us - since.boot_us - away_us))
-        self._record.edge(now, i, EdgeKind.STARTED)
-        self._apply(i, node.start(instant))
-
     # A request on its way up.
 
-    def _send(self, i: int, send: Send) -> None:
-        node, now = self._nodes[i], self._agenda.now
-        said = self._said(i, send.request)
+    def _send(self, host: NodeHost, send: Send) -> None:
+        i, node, now = host.place, host.node, self._agenda.now
+        said = host.said(send.request)
         reported, form = 0, 0
         try:
             reported = (decode_request(said) if isinstance(said, bytes) else said).address
         except ProtocolError as error:
             form = int(error.code)
-        target = self._target(i)
+        target = host.target(self._addressing)
         fate = self._network.fate(i, Way.UP, now, number=node.number, port=self._scenario.server.port)
         source = node.address if fate.source is None else fate.source
         forward = None if target is None or self._addressing.plain else self._addressing.forward(target, now)
@@ -366,31 +244,9 @@ class World:
             after_us = self._network.latency_us
             self._agenda.at(now + after_us, Part.SERVER_ARRIVAL, order, self._answer, refused, Outgoing(None))
         for delay_us in delays_us:
-            self._arrives_us[i] = max(self._arrives_us[i], now + delay_us)
+            host.arrives_us = max(host.arrives_us, now + delay_us)
             args = (trip, target, said, fate.damaged, now)
             self._agenda.at(now + delay_us, Part.SERVER_ARRIVAL, order, self._arrive, *args)
-
-    def _said(self, i: int, request: Request | bytes) -> Request | bytes:
-        """Return what node ``i`` says, with the address that it is made to report."""
-        text = next(reversed(self._reports[i].values()), None)
-        if text is None or isinstance(request, bytes):
-            return request
-        return json.dumps(json.loads(encode_request(request)) | {"address": text}).encode()
-
-    def _target(self, i: int) -> int | None:
-        """Return the address that node ``i`` connects to, ``None`` if it cannot find out."""
-        address = self._points_to[i]
-        if address is not None:
-            return address
-        clock, now = self._clocks[i], self._agenda.now
-        boot_us = clock.boot_us(now)
-        known = self._remembered[i]
-        if known is not None and boot_us < known.until_boot_us:
-            return known.address
-        answer = self._addressing.record(now)
-        if answer is not None:
-            self._remembered[i] = Remembered(answer, boot_us + self._scenario.server.ttl_us)
-        return answer
 
     def _origin(self, i: int, target: int | None) -> tuple[int, int | None, int | None]:
         """Return what has to be the same still for an answer to find its way back."""
@@ -408,7 +264,7 @@ class World:
             trip.source,
             trip.place,
             number=trip.number,
-            trusted=self._trusted(trip.i, target, server),
+            trusted=self._hosts[trip.i].trusts(server.certificate, target),
             damaged=damaged,
         )
         if outgoing is None:
@@ -420,18 +276,6 @@ class World:
             self._agenda.at(now + server.slow_us, Part.SERVER_ARRIVAL, order, self._release, self._holds)
             return
         self._answer(trip, outgoing)
-
-    def _trusted(self, i: int, target: int, server: ServerHost) -> bool:
-        """Tell whether node ``i`` trusts the certificate that a server presents now, by its own wall clock."""
-        certificate = server.certificate
-        asked_for = self._scenario.server.name if self._points_to[i] is None else format_address(target)
-        wall_us = self._clocks[i].wall_us(self._agenda.now)
-        return (
-            certificate.ca == self._trusts[i]
-            and certificate.name in (None, asked_for)
-            and (certificate.from_us is None or certificate.from_us <= wall_us)
-            and (certificate.until_us is None or wall_us <= certificate.until_us)
-        )
 
     # An answer on its way down.
 
@@ -467,99 +311,81 @@ class World:
             self._record.answer_lost(trip.place)
             return
         if answer is not None:
-            answer, spoilt = (None, Spoilt.BROKEN) if fate.damaged else self._spoil(i, answer)
+            answer, spoilt = (None, Spoilt.BROKEN) if fate.damaged else self._hosts[i].spoilt(answer)
         for delay_us in fate.delays_us:
             args = (i, trip.number, answer, spoilt, trip.place)
             self._agenda.at(now + delay_us, Part.NODE_ARRIVAL, (now, i, trip.number), self._deliver, *args)
 
-    def _spoil(self, i: int, answer: Answer) -> tuple[Answer | None, Spoilt]:
-        """Return what reaches node ``i`` in place of ``answer``."""
-        earlier = [each for each in self._answers[i] if each.number != answer.number]
-        self._answers[i] = (*earlier[-1:], answer)
-        how = next(reversed(self._spoils[i].values()), None)
-        if how is None:
-            return answer, Spoilt.NO
-        if how == "garbage" or (how == "replay" and not earlier):
-            return None, Spoilt.GARBAGE
-        if how == "replay":
-            return earlier[-1], Spoilt.REPLAY
-        if isinstance(answer, Refusal):
-            return answer, Spoilt.NO  # It carries neither an installation nor a signature.
-        if how == "foreign":
-            return replace(answer, installation="installation-of-another"), Spoilt.FOREIGN
-        return replace(answer, signature="simulated:forged"), Spoilt.FORGED
-
     def _deliver(self, i: int, number: int, answer: Answer | None, spoilt: Spoilt, place: int) -> None:
         """An answer, or the news of a failed connection (``None``), reaches the host of node ``i``."""
-        node, now = self._nodes[i], self._agenda.now
-        if self._suspended[i] or not node.running:
+        host, now = self._hosts[i], self._agenda.now
+        if not host.awake:
             return
         self._record.delivered(now, place, spoilt)
         if spoilt is Spoilt.GARBAGE:
             return
-        instant = self._clocks[i].instant(now)
+        instant = host.clock.instant(now)
         if answer is None:
-            effects = node.connection_refused(number, instant)
+            effects = host.node.connection_refused(number, instant)
         else:
-            effects = node.answer(answer, instant)
-        self._apply(i, effects)
+            effects = host.node.answer(answer, instant)
+        self._apply(host, effects)
         granted = isinstance(answer, Grant) and Ended(number, Ending.POSITIVE) in effects
         if granted and self._cruises and i not in self._shared:
-            self._cruise(i)
+            self._cruise(host)
 
     # What a node does.
 
-    def _apply(self, i: int, effects: Sequence[Effect]) -> None:
-        """Carry out what node ``i`` wants and arm its next timer."""
-        node, now = self._nodes[i], self._agenda.now
+    def _apply(self, host: NodeHost, effects: Sequence[Effect]) -> None:
+        """Carry out what a node wants and arm its next timer."""
+        i, now = host.place, self._agenda.now
         for effect in effects:
             if isinstance(effect, Send):
-                self._send(i, effect)
+                self._send(host, effect)
             else:
                 self._record.effect(now, i, effect)
-        self._record.access(now, i, node.access and not self._suspended[i])
-        self._arm(i)
+        self._record.access(now, i, host.node.access and not host.suspended)
+        self._arm(host)
 
-    def _arm(self, i: int) -> None:
-        timers = [] if self._suspended[i] else self._nodes[i].timers()
+    def _arm(self, host: NodeHost) -> None:
+        i, timers = host.place, [] if host.suspended else host.node.timers()
         if not timers:
             self._armed[i] = None
             return
-        now, true_us = self._agenda.now, self._clocks[i].true_us
+        now, true_us = self._agenda.now, host.clock.true_us
         armed = min((max(now, true_us(due_us)), kind, due_us) for due_us, kind in timers)
         kind = armed[1]
         if armed != self._armed[i]:
             self._armed[i] = armed
-            self._agenda.at(armed[0], Part.TIMERS + kind, (i,), self._fire, i, kind, armed)
+            self._agenda.at(armed[0], Part.TIMERS + kind, (i,), self._fire, host, kind, armed)
 
-    def _fire(self, i: int, kind: Timer, armed: tuple[int, Timer, int]) -> None:
-        if self._armed[i] != armed:
+    def _fire(self, host: NodeHost, kind: Timer, armed: tuple[int, Timer, int]) -> None:
+        if self._armed[host.place] != armed:
             return
-        self._armed[i] = None
-        now, due_us, clock = self._agenda.now, armed[2], self._clocks[i]
+        self._armed[host.place] = None
+        now, due_us, clock = self._agenda.now, armed[2], host.clock
         if clock.true_us(due_us) == now:
             # A timer is handled as if at its due instant, which the clock may have passed within this tick.
             instant = clock.instant_of(due_us, now)
         else:
             instant = clock.instant(now)
-        self._apply(i, self._nodes[i].fire(kind, instant))
+        self._apply(host, host.node.fire(kind, instant))
 
     # Cruising.
 
-    def _finds_server(self, i: int) -> bool:
-        """Tell whether the next polls of node ``i`` go where its last one went, as long as no edge comes."""
+    def _finds_server(self, host: NodeHost) -> bool:
+        """Tell whether the next polls of a node go where its last one went, as long as no edge comes."""
         if self._addressing.plain:
             return True
-        address = self._points_to[i]
-        now = self._agenda.now
-        return address is not None and address == self._addressing.server(now)
+        address = host.points_to
+        return address is not None and address == self._addressing.server(self._agenda.now)
 
-    def _cruise(self, i: int) -> None:
-        """Skip the polls of node ``i`` that can change nothing, after it was granted and is at rest."""
+    def _cruise(self, host: NodeHost) -> None:
+        """Skip the polls of a node that can change nothing, after it was granted and is at rest."""
         self._server.note_skipped_date()
         authority = self._server.cruising
-        node, scenario, now = self._nodes[i], self._scenario, self._agenda.now
-        clock, server_clock = self._clocks[i], self._server.clock
+        i, node, scenario, now = host.place, host.node, self._scenario, self._agenda.now
+        clock, server_clock = host.clock, self._server.clock
         installation = scenario.nodes[i].installation
         first_us = node.poll_due_us
         assert first_us is not None, "a node that was just granted polls"
@@ -569,10 +395,10 @@ class World:
             or not server_clock.steady(now)
             or authority.holder_address(installation) != node.address
             or not self._network.clean(i, now)
-            or not self._finds_server(i)
-            or self._spoils[i]
-            or self._reports[i]
-            or self._arrives_us[i] > now
+            or not self._finds_server(host)
+            or host.spoils
+            or host.reports
+            or host.arrives_us > now
         ):
             return
         assert node.contact_us is not None, "a node that was just granted has had contact"
@@ -605,4 +431,4 @@ class World:
         node.skip_polls(skipped.polls, skipped.last_sent_boot_us, remaining_us)
         authority.renew_unseen(installation, arrived)
         self._server.skipped(skipped.last_arrived_us, arrived.wall_us)
-        self._arm(i)
+        self._arm(host)
