@@ -1,8 +1,8 @@
 """Scenario files: TOML in, a checked `harness.scenario.Scenario` out, or every mistake of the file at once.
 
 `document` reads TOML and knows where everything stands; `frame` is what the meaning of the rest depends on;
-`tables` and `keys` are the format, `values` what its values mean; `checking` tells all mistakes, `loading` makes
-the scenario. Nothing outside this package knows pydantic or spanned-toml.
+`tables`, `events` and `keys` are the format, `values` what its values mean; `checking` tells all mistakes, `loading`
+makes the scenario. Nothing outside this package knows pydantic or spanned-toml.
 """
 
 from harness.problems import Problem, ScenarioError

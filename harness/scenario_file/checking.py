@@ -14,19 +14,16 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.problems import Complaint, Loc, Mistake, one_of, shown
+from harness.scenario_file.events import EVENTS, Events, EventTable, UnknownEvent
 from harness.scenario_file.frame import Frame
+from harness.scenario_file.table import Table
 from harness.scenario_file.tables import (
-    EVENTS,
-    Events,
-    EventTable,
     ExpectTable,
     FileTable,
     LicenceTable,
     NetworkTable,
     NodesTable,
     ServerTable,
-    Table,
-    UnknownEvent,
 )
 
 __all__ = ["checked", "checked_events"]

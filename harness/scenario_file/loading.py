@@ -23,8 +23,9 @@ from harness.scenario import (
 )
 from harness.scenario_file.checking import checked, checked_events
 from harness.scenario_file.document import Document, Given
+from harness.scenario_file.events import EventTable
 from harness.scenario_file.frame import Frame
-from harness.scenario_file.tables import EventTable, ExpectTable, FileTable, LicenceTable, ServerTable
+from harness.scenario_file.tables import ExpectTable, FileTable, LicenceTable, ServerTable
 from reference_server.licence import expiry_us
 
 __all__ = ["from_mapping", "load", "loads"]
