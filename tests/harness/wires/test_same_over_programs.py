@@ -21,7 +21,7 @@ from tests.harness.wires.library import FILES, LARGE, named, rulings, seen_at_no
 
 CRASHES = (Verb.SERVER_CRASH_AT, Verb.DISK_FILL)
 #: Over `netns` they are skipped: one has the address of all hosts, one a copied server, others very many nodes.
-WITHOUT_HOSTS: tuple[str, ...] = (*LARGE, "addresses/whole_span")
+WITHOUT_HOSTS: tuple[str, ...] = (*LARGE, "addresses/whole_span", "clones/cloned_server")
 
 
 @pytest.mark.wire("tls")
