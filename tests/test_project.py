@@ -163,6 +163,7 @@ REAL = (
     "reference_server/program",
     "fake_fdl_nodes/program",
     "harness/systems/ambient.py",
+    "harness/wires/installed.py",
     "harness/wires/netns.py",
 )
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import zipfile
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from zoneinfo import ZoneInfo, available_timezones
 
 from reference_server.bundle import FOLDER_NAME, LICENCE_NAME, IssuedLicence, archive, sealed_licence
@@ -28,12 +29,18 @@ def scratch(where: Path | None = None) -> TemporaryDirectory[str]:
     """Return a temporary folder in ``where``, or else in memory where there is such a file system.
 
     What lies in it outlives the program of a server, as it has to, and not the machine that simulates it; so nothing is
-    gained by waiting for a disk at every request.
+    gained by waiting for a disk at every request. Its name carries the number of this process, and folders of processes
+    that are gone without removing theirs are removed.
     """
     in_memory = Path("/dev/shm")  # noqa: S108 - a folder of an unforeseeable name is made in it
     if where is None and os.access(in_memory, os.W_OK):
         where = in_memory
-    return TemporaryDirectory(prefix="fdl-harness-", dir=where)
+    folder = Path(gettempdir()) if where is None else where
+    for left in sorted(folder.glob("fdl-harness-*-*")):
+        owner = left.name.split("-")[2]
+        if owner.isdecimal() and not Path("/proc", owner).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    return TemporaryDirectory(prefix=f"fdl-harness-{os.getpid()}-", dir=folder)
 
 
 def machine(root: Path, name: str = "one") -> Path:

@@ -152,7 +152,7 @@ class ProcessWire:
                 return process, 0
         finally:
             hanging.cancel()
-        process.communicate()
+        _finish(process)
         return None, process.returncode
 
     def _free_port(self) -> int:
@@ -173,7 +173,7 @@ class ProcessWire:
     def _ended(self) -> None:
         self._disconnect()
         if self._process is not None:
-            self._process.communicate()
+            _finish(self._process)
             self._process = None
 
     def destroy(self) -> Sequence[Change]:
@@ -205,7 +205,7 @@ class ProcessWire:
         if process is None:
             return False
         process.kill()
-        process.communicate()
+        _finish(process)
         return True
 
     # What the issuer and the machine do.
@@ -290,6 +290,13 @@ class ProcessWire:
         self._ended()
         self._clocks.close()
         self._temporary.cleanup()
+
+
+def _finish(process: subprocess.Popen[str]) -> None:
+    """Wait for the end of a process, and remove what libfaketime leaves of one that is killed."""
+    process.communicate()
+    for name in (f"faketime_shm_{process.pid}", f"sem.faketime_sem_{process.pid}"):
+        Path("/dev/shm", name).unlink(missing_ok=True)  # noqa: S108 - where that library has them
 
 
 class _Clocks:

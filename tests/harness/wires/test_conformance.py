@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -184,6 +186,22 @@ def test_nothing_is_left_behind(name: str, tmp_path: Path, monkeypatch: pytest.M
     made = wire_named(name)(Authority, LICENCE, LITERAL)
     made.start(at(0), downtime_us=0)
     told(made, asked(Register, "a"), 5_000)
+    process = getattr(made, "_process", None)
     made.close()
+    if process is not None:
+        assert [path for path in Path("/dev/shm").iterdir() if path.name.endswith(f"_{process.pid}")] == []
     assert len(folders) == (name != "memory")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folders_of_processes_that_are_gone_are_removed(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left = tmp_path / f"fdl-harness-{ended.pid}-abc"
+    left.mkdir()
+    (left / "server.log").touch()
+    others = [tmp_path / "fdl-harness-notes-7", tmp_path / f"fdl-harness-{os.getpid()}-abc"]
+    for other in others:
+        other.mkdir()
+    with scratch(tmp_path) as made:
+        assert sorted(tmp_path.iterdir()) == sorted([*others, Path(made)])
