@@ -90,6 +90,8 @@ class ServerHost:
         self._slow: dict[int, int] = {}
         self._certificates: list[tuple[int, Certificate]] = [(NEVER, Certificate())]
         self._images: dict[int, Any] = {}
+        #: Images of a machine on which the server was destroyed.
+        self._tombstones: set[int] = set()
         self._void_at: int | None = None
         #: The last arrival of a skipped poll, in true time and on the server's wall clock.
         self._skipped = (NEVER, 0)
@@ -134,6 +136,7 @@ class ServerHost:
         """Let another machine be a copy of this one, as it was when the image of the event ``index`` was taken."""
         other._certificates = list(self._certificates)
         other._licence_suspensions = list(self._licence_suspensions)
+        other._destroyed = index in self._tombstones
         other._be_a_copy(self._images[index])
 
     def _be_a_copy(self, image: Any) -> None:
@@ -157,6 +160,8 @@ class ServerHost:
         begins = happening.phase is Phase.START
         if happening.phase is Phase.IMAGE:
             self._images[event.index] = self._wire.image()
+            if self._destroyed:
+                self._tombstones.add(event.index)
         elif verb in (Verb.SERVER_START, Verb.SERVER_RESUME):
             self._return(happening)
         elif verb in _DOWN_EDGE:
@@ -239,8 +244,8 @@ class ServerHost:
             self._start(self.clock.instant_before_steps(now), now - down[1])
 
     def _start(self, now: Instant, downtime_us: int) -> None:
-        if self._full:
-            # A program that cannot store anything does not run.
+        if self._full or (self._place and self._destroyed):
+            # A program that cannot store anything does not run, nor does one that was copied with its tombstone.
             self._edge(EdgeKind.STARTED, done=False)
             return
         started = self._wire.start(now, downtime_us=downtime_us)

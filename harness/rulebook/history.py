@@ -259,7 +259,14 @@ class History:
     @cached_property
     def server_away(self) -> tuple[list[Downtime], list[Downtime]]:
         """The stretches in which a server's program did not run, or its host was suspended; then those of its copy."""
-        return _downtimes(self.edges_of[0]), _downtimes(self.edges_of[1])
+        return _downtimes(self.edges_of[0]), [*self._copy_never_ran(), *_downtimes(self.edges_of[1])]
+
+    def _copy_never_ran(self) -> list[Downtime]:
+        """Return the one stretch in which a copied server is down whose program did not start."""
+        started = [edge for edge in self.edges_of[1] if edge.what == EdgeKind.STARTED and edge.done]
+        if self.copied_at_us is None or started:
+            return []
+        return [Downtime(self.copied_at_us, None, EdgeKind.STOPPED)]
 
     def server_downtime(self, true_us: int, server: int = 0) -> Downtime | None:
         """Return the stretch of a server's absence in which ``true_us`` lies, ``None`` if it runs."""

@@ -381,3 +381,18 @@ def test_a_copy_is_made_before_a_clock_is_stepped_at_that_instant() -> None:
     trace = play(*events, duration_us=27 * HOUR)
     assert [(slot.change, slot.server) for slot in trace.slots] == [(SlotChange.TAKEN, 0), (SlotChange.FOUND, 1)]
     assert not broken(*events, duration_us=27 * HOUR)
+
+
+def test_a_copy_of_a_destroyed_server_has_its_tombstone() -> None:
+    events = [
+        event(2 * HOUR + MINUTE, Verb.SERVER_DESTROY),
+        event(3 * HOUR, Verb.SERVER_CLONE, address=COPY),
+        event(3 * HOUR, Verb.NODE_POINT, "a", address=COPY),
+    ]
+    trace = play(*events, duration_us=5 * HOUR)
+    assert [(edge.what, edge.done) for edge in trace.edges if edge.host == -2] == [
+        (EdgeKind.CLONED, 1),
+        (EdgeKind.STARTED, 0),
+    ]
+    assert exchanges(trace)[-1].verdict == Verdict.CONNECTION_REFUSED
+    assert not broken(*events, duration_us=5 * HOUR)
