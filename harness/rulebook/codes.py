@@ -9,7 +9,7 @@ from harness.rulebook.checks import Due, due
 from harness.rulebook.history import History, NodeView
 from harness.rulebook.judging import Rule, judges
 from harness.rulebook.verdicts import Tally
-from harness.trace import Failure, Outcome, Verdict
+from harness.trace import EdgeKind, Failure, Outcome, Verdict
 from reference_server.protocol import Code, Kind
 
 __all__: list[str] = []
@@ -160,7 +160,16 @@ def only_the_first_reason(history: History, tally: Tally) -> None:
             tally.passed()
     for node in history.nodes:
         first: int | None = None
+        put_back = [
+            edge.at_us for edge in node.edges if edge.done and edge.what in (EdgeKind.ROLLED_BACK, EdgeKind.CLONED)
+        ]
         for row, succeeded in _with_successes(node):
+            if put_back and put_back[0] <= row.at_us and not succeeded:
+                # Which failure a state that was put there shows is its own matter, up to the next success.
+                first = row.shown
+                continue
+            if succeeded:
+                put_back = [at_us for at_us in put_back if at_us > row.at_us]
             if succeeded or first is None:
                 first = row.code
                 kept = False

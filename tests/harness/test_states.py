@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.rulebook import Ruling, judge
 from harness.scenario import Certificate, Verb
 from harness.trace import EdgeKind, Outcome, Status, TransitionReason, Verdict
+from harness.world import run
 from reference_server.protocol import Code
-from tests.harness.stage import LATENCY, broken, event, exchanges, play, turns
+from reference_server.readings import READINGS
+from tests.harness.stage import LATENCY, a_world, broken, event, exchanges, play, turns
 from tests.rulebook.hand import DAY, FIRST, HOUR, MINUTE, SECOND, node
 
 ROUND_TRIP = 2 * LATENCY
@@ -248,3 +251,19 @@ def test_a_first_poll_that_fails_at_once_registers_nobody() -> None:
         event(3 * HOUR, Verb.TLS_TRUST, "copy", ca="another"),
     ]
     assert not broken(*events, nodes=PAIR, duration_us=4 * HOUR, latency_us=0)
+
+
+def test_a_copy_shows_the_first_failure_that_its_original_showed() -> None:
+    # Interrupted at 2 h, copied at 3 h 30 min; the copy's poll is refused, and the first failure in time is still "/".
+    events = [
+        event(2 * HOUR - SECOND, Verb.NETWORK_CUT, "a", lasts_us=2 * SECOND),
+        event(3 * HOUR + 30 * MINUTE, Verb.NODE_CLONE, "copy", of="a"),
+        event(3 * HOUR + 30 * MINUTE, Verb.NODE_MOVE, "copy", address=1 << 24),
+    ]
+    world = a_world(*events, nodes=PAIR, duration_us=4 * HOUR)
+    reading = READINGS["first-in-time"]
+    trace = run(world, reading, every_poll=True)
+    assert [(row.code, row.shown) for row in trace.failures if row.node == 1] == [
+        (Code.LICENSE_IP_ERROR, Code.NO_CONNECTION)
+    ]
+    assert judge(world, reading, trace)["R108"].ruling is not Ruling.VIOLATED
