@@ -79,6 +79,8 @@ class ServerHost:
         self._on_end = on_end
         self._place = place
         self.runs = False
+        #: When the licence ends by the file that is in place.
+        self.expires_us = scenario.licence_at(0).expires_us
         #: Suspended or hung: nothing that arrives is handled.
         self.frozen = False
         self._destroyed = False
@@ -214,6 +216,7 @@ class ServerHost:
     def _use_licence(self) -> None:
         """Put the licence file in place that the issuer has made last."""
         licence = licence_of(self._scenario.licence_at(self._agenda.now))
+        self.expires_us = licence.expires_us
         self._wire.use(replace(licence, suspended=bool(self._licence_suspensions)))
 
     def _present(self, index: int, certificate: Certificate | None) -> None:

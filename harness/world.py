@@ -407,7 +407,7 @@ class World:
             return  # Since the request was sent.
         edge_us = self._plan.edge_after(i, now)
         until_us = scenario.duration_us if edge_us is None else min(edge_us - 1, scenario.duration_us)
-        expires_us = scenario.licence_at(now).expires_us
+        expires_us = self._server.expires_us
         if expires_us is not None:
             # Leave the last polls before the licence ends, by the server's date, to be simulated.
             safe_us = expires_us - 3 * PERIOD_US

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import cache
 
 from harness.rulebook.history import History
 from harness.rulebook.judging import judges
@@ -10,7 +11,7 @@ from harness.rulebook.ledger import NEVER_SEEN, Ledger
 from harness.rulebook.nodelaw import HOLDING, OPEN, NodeLaws
 from harness.rulebook.validation import validation
 from harness.rulebook.verdicts import Tally
-from harness.scenario import Verb
+from harness.scenario import LicenceSpec, Verb
 from harness.trace import NEVER, Outcome, Spoilt, Status, TransitionReason, Verdict
 from reference_server.protocol import Details, Kind
 
@@ -31,7 +32,7 @@ def five_items(history: History, tally: Tally) -> None:
         if exchange.verdict != Verdict.GRANTED:
             continue
         name = history.nodes[exchange.node].name
-        licensed = _licensed(history, exchange.arrived_us)
+        licensed = _details(history.licence(exchange.arrived_us))
         if exchange.kind == Kind.UNBIND:
             if place in fresh and exchange.server_time_us != fresh[place].date_us:
                 tally.broken(exchange.arrived_us, name, "the date of a release is not the server's")
@@ -47,9 +48,9 @@ def five_items(history: History, tally: Tally) -> None:
     tally.passed(sum(history.trace.beats.column("polls")))
 
 
-def _licensed(history: History, true_us: int) -> Details:
-    """Return the five items as they are licensed at ``true_us``."""
-    licence = history.licence(true_us)
+@cache
+def _details(licence: LicenceSpec) -> Details:
+    """Return the five items of a licence."""
     return Details(
         function_points=licence.function_points,
         access_domains=licence.domains,

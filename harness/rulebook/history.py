@@ -111,8 +111,10 @@ class NodeView:
 
     def found_at(self, true_us: int) -> Status:
         """Return the status before anything happened at ``true_us``, unless another state was put there then."""
-        copied = [turn.after for turn in self.transitions if (turn.at_us, turn.reason) == (true_us, _COPIED)]
-        return Status(copied[-1]) if copied else self.status_before(true_us)
+        for turn in self.transitions[bisect_left(self._turns, true_us) : bisect_right(self._turns, true_us)]:
+            if turn.reason == _COPIED:
+                return Status(turn.after)
+        return self.status_before(true_us)
 
     def status_before(self, true_us: int) -> Status:
         """Return the status before anything happened at ``true_us``."""
