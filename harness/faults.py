@@ -24,7 +24,7 @@ from harness.clock import Freeze, HostClock, Slew
 from harness.network import Network, PathFault, Way, What
 from harness.scenario import SERVER, Event, Scenario, Verb
 
-__all__ = ["Happening", "Phase", "Plan", "TimelineProblem", "plan", "timeline_problems"]
+__all__ = ["Ends", "Happening", "Phase", "Plan", "TimelineProblem", "plan", "timeline_problems"]
 
 
 class Phase(IntEnum):
@@ -213,7 +213,7 @@ def plan(scenario: Scenario, *, seed: int = 0) -> Plan:
         for node in nodes if host is None or host == SERVER else (place[host],):
             own.setdefault(node, set()).update(known)
 
-    ends = _Ends(scenario.events)
+    ends = Ends(scenario.events)
     for event in scenario.events:
         if event.idle:
             continue
@@ -287,7 +287,7 @@ def _path_fault(event: Event, k: int, end_us: int | None) -> PathFault:
     )
 
 
-def _addressing(scenario: Scenario, ends: _Ends) -> Addressing:
+def _addressing(scenario: Scenario, ends: Ends) -> Addressing:
     server = scenario.server
     moves = [(0, server.address)]
     records: list[tuple[int, int, int | None]] = []
@@ -331,7 +331,7 @@ def _clock_events(events: Sequence[Event]) -> dict[str, list[Event]]:
     return by_host
 
 
-def _clock(start_us: int, events: Sequence[Event], ends: _Ends) -> HostClock:
+def _clock(start_us: int, events: Sequence[Event], ends: Ends) -> HostClock:
     drifts: list[tuple[int, int, Fraction]] = []
     steps: list[tuple[int, int]] = []
     adjustments: list[Slew | Freeze] = []
@@ -373,8 +373,8 @@ def _targets(event: Event) -> tuple[str, ...]:
     return event.nodes or (SERVER,)
 
 
-class _Ends:
-    """When lasting events end, each by itself or by the first verb that undoes it."""
+class Ends:
+    """When lasting events end, each by itself or by the first verb of ``events`` that undoes it."""
 
     def __init__(self, events: Sequence[Event]) -> None:
         self._undone: dict[tuple[Verb, _Mark], list[int]] = {}
@@ -431,7 +431,7 @@ def _overlapping_stops(events: Sequence[Event]) -> Iterator[TimelineProblem]:
         if event.verb in _DOWN and event.only is None and not event.idle:
             for target in _targets(event):
                 by_host.setdefault(target, []).append(event)
-    ends = _Ends(events)
+    ends = Ends(events)
     reported: set[int] = set()
     for target, downs in by_host.items():
         for earlier, later in pairwise(downs):
@@ -450,7 +450,7 @@ def _overlapping_stops(events: Sequence[Event]) -> Iterator[TimelineProblem]:
 
 
 def _rollbacks_while_running(events: Sequence[Event]) -> Iterator[TimelineProblem]:
-    ends = _Ends(events)
+    ends = Ends(events)
     unsure = any(event.verb in _UNSURE for event in events)
     for event in events:
         if event.verb not in (Verb.SERVER_ROLLBACK, Verb.NODE_ROLLBACK):
@@ -558,7 +558,7 @@ def _overlapping_drifts(events: Sequence[Event]) -> Iterator[TimelineProblem]:
 
 
 def _overlapping_adjustments(events: Sequence[Event]) -> Iterator[TimelineProblem]:
-    ends = _Ends(events)
+    ends = Ends(events)
     for host, changes in _clock_events(events).items():
         # How long a slew takes depends on the drift meanwhile, and on nothing else.
         drifts = [each for each in changes if each.verb is Verb.CLOCK_DRIFT]

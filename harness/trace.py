@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -303,6 +303,15 @@ class Table(Generic[Row]):
         self._appends = tuple(column.append for column in self._columns.values())
         self._first = next(iter(self._columns.values()))
 
+    @classmethod
+    def of(cls, row_type: type[Row], columns: Iterable[array[int]]) -> Table[Row]:
+        """Return a table that has these columns, in the order of the row type's fields."""
+        table = cls(row_type)
+        table._columns = dict(zip(table._columns, columns, strict=True))
+        table._appends = tuple(column.append for column in table._columns.values())
+        table._first = next(iter(table._columns.values()))
+        return table
+
     def add(self, *values: int) -> int:
         """Append one row and return its place. ``values`` follow the order of the row type's fields."""
         for append, value in zip(self._appends, values, strict=True):
@@ -334,6 +343,9 @@ class Trace:
     ``sees_slots`` is false, nobody could look at the slots: ``slots`` is empty, and ``counts`` holds how many were live
     whenever the program was asked.
     """
+
+    #: Whether it is kept in legs, and its tables are made when they are asked for.
+    in_rank = False
 
     def __init__(self, nodes: tuple[str, ...], *, sees_slots: bool = True) -> None:
         self.nodes = nodes

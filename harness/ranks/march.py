@@ -1,0 +1,293 @@
+"""The march: a fleet in rank goes from edge to edge, and what becomes of its requests in between is arithmetic.
+
+The fate of a request depends on when it is sent: on the cuts that are in force then, and on whether the server's
+program runs a latency later. Between two edges it is the same for every request of a node, so a node's polls there are
+one `Leg`: so many, from its next one on, every two hours. What is left is to count them, and to see who lapses: a poll
+is sent at exactly 24 h after the last contact, and when that one fails, the registration is lost.
+
+Slots are first come, first served. As long as there are enough for everybody nobody has to wait to be told; else the
+registers between two edges are decided one after the other, each seeing the slots that are void by then.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fake_fdl_nodes.node import LEASE_US, PERIOD_US
+from harness.network import Way
+from harness.ranks.fit import FOREVER, Batch, Orders, Stretch
+from harness.ranks.history import Fate, Legs, RankTrace
+from harness.scenario import Scenario
+from harness.trace import NEVER
+
+__all__ = ["march"]
+
+Ints = NDArray[np.int64]
+
+
+#: What the running server grants, if there is a slot.
+_ARRIVING = (Fate.GRANTED, Fate.DEAF)
+
+
+class _Status(IntEnum):
+    UNREGISTERED = 0
+    HOLDING = 1  #: registered or interrupted
+    LAPSED = 2
+
+
+def march(scenario: Scenario, orders: Orders) -> RankTrace:
+    """Take the fleet of ``scenario`` through what it is ordered to live through, and return the trace."""
+    fleet = _Fleet(scenario, orders)
+    for start_us, end_us in pairwise(fleet.edges()):
+        fleet.advance(start_us, end_us)
+    return RankTrace(scenario, orders, fleet.legs)
+
+
+class _Fleet:
+    """The state of every node, and of its slot at the server, in columns."""
+
+    def __init__(self, scenario: Scenario, orders: Orders) -> None:
+        count = len(scenario.nodes)
+        self._latency_us = scenario.network.latency_us
+        self._capacity = scenario.licence.capacity
+        self._contended = count > self._capacity
+        self._end_us = scenario.duration_us + 1
+        self._orders = orders
+        self._batches = {batch.at_us: batch for batch in orders.batches}
+        self.legs = Legs(count, self._latency_us, scenario.network.timeout_us)
+        self._status = np.zeros(count, np.int8)
+        #: When the next register and the next poll are to be sent.
+        self._register_us = np.where(orders.register_us < 0, FOREVER, orders.register_us)
+        self._due_us = np.full(count, FOREVER)
+        self._contact_us = np.full(count, NEVER)
+        self._lapsed_us = np.full(count, FOREVER)
+        #: When the last request arrived that the server granted.
+        self._arrived_us = np.full(count, NEVER)
+        self._downs = [down for down, _ in orders.downs]
+        self._own = _OwnCuts(orders, self._latency_us)
+
+    def edges(self) -> list[int]:
+        """Return the instants of sending at which the fate of requests changes for all, from 0 to after the end."""
+        latency_us = self._latency_us
+        edges = {0, self._end_us, *self._batches}
+        for start_us, end_us in self._downs:
+            edges |= {start_us - latency_us, end_us - latency_us}
+        for way, cuts in self._orders.cuts.items():
+            late_us = latency_us if way is Way.DOWN else 0
+            for start_us, end_us in cuts:
+                edges |= {start_us - late_us, end_us - late_us}
+        if self._contended:
+            # Whoever is registered between two edges keeps the slot up to the next one.
+            known = self._orders.register_us
+            first_us, last_us = int(known[known >= 0].min(initial=0)), int(known.max(initial=0))
+            edges |= set(range(first_us, last_us, LEASE_US // 2))
+        return sorted(edge for edge in edges if 0 <= edge <= self._end_us)
+
+    def advance(self, start_us: int, end_us: int) -> None:
+        """Let everything be sent that is sent from ``start_us`` on and before ``end_us``."""
+        batch = self._batches.get(start_us)
+        if batch is not None:
+            self._ask(batch)
+        registering = self._register_us < end_us
+        polling = np.flatnonzero((self._due_us < end_us) & ~registering)
+        for nodes, until_us, fate in self._steps(polling, start_us, end_us):
+            self._poll(nodes, until_us, fate)
+        if registering.any():
+            asking = np.flatnonzero(registering)
+            granted = self._decide(asking, start_us) if self._contended else None
+            for nodes, until_us, fate in self._steps(asking, start_us, end_us):
+                self._register(nodes, until_us, fate, granted)
+                self._poll(nodes, until_us, fate)
+
+    def _ask(self, batch: Batch) -> None:
+        """The administrator registers those who are found in a status."""
+        if batch.only == "lapsed":
+            found = (self._status == _Status.LAPSED) & (self._lapsed_us < batch.at_us)
+        else:
+            found = self._status == _Status.UNREGISTERED
+        if batch.nodes is not None:
+            meant = np.zeros(len(found), bool)
+            meant[batch.nodes] = True
+            found &= meant
+        self._register_us[found] = batch.at_us
+
+    # What becomes of what is sent when.
+
+    def _fate(self, sent_us: int) -> Fate:
+        """Return the fate of what is sent at ``sent_us`` by a node without cuts of its own."""
+        at_server_us = sent_us + self._latency_us
+        cuts = self._orders.cuts
+        if _within(cuts[Way.UP], sent_us):
+            return Fate.LOST
+        down, deaf = _within(self._downs, at_server_us), _within(cuts[Way.DOWN], at_server_us)
+        return Fate.of(down=down, deaf=deaf)
+
+    def _steps(self, nodes: Ints, start_us: int, end_us: int) -> Iterator[tuple[Ints, int | Ints, Fate]]:
+        """Yield (nodes, until when, fate) for each stretch of one fate, in order of time for each node."""
+        fate = self._fate(start_us)
+        yield from self._own.steps(nodes, start_us, end_us, fate, down=_within(self._downs, start_us + self._latency_us))
+
+    def _poll(self, nodes: Ints, until_us: int | Ints, fate: Fate) -> None:
+        """Let ``nodes`` send the polls that are due before ``until_us``."""
+        due_us = self._due_us[nodes]
+        ready = due_us < until_us
+        if not ready.all():
+            nodes, due_us = nodes[ready], due_us[ready]
+            until_us = until_us if isinstance(until_us, int) else until_us[ready]
+        if not len(nodes):
+            return
+        polls = (until_us - 1 - due_us) // PERIOD_US + 1
+        if fate is Fate.GRANTED:
+            self.legs.add(nodes, due_us, polls, fate)
+            last_us = due_us + (polls - 1) * PERIOD_US
+            self._contact_us[nodes] = last_us
+            self._arrived_us[nodes] = last_us + self._latency_us
+            self._due_us[nodes] = last_us + PERIOD_US
+            return
+        deadline_us = self._contact_us[nodes] + LEASE_US
+        most = (deadline_us - due_us) // PERIOD_US + 1
+        lapses = polls >= most
+        polls = np.minimum(polls, most)
+        last_us = due_us + (polls - 1) * PERIOD_US
+        self.legs.add(nodes, due_us, polls, fate)
+        if fate is Fate.DEAF:
+            self._arrived_us[nodes] = last_us + self._latency_us
+        self._due_us[nodes] = np.where(lapses, FOREVER, last_us + PERIOD_US)
+        if lapses.any():
+            gone = nodes[lapses]
+            lapsed_us = last_us[lapses] + self.legs.known_after_us(fate)
+            self.legs.lapse(gone, lapsed_us)
+            self._status[gone] = _Status.LAPSED
+            self._lapsed_us[gone] = lapsed_us
+            self._contact_us[gone] = NEVER
+
+    def _register(self, nodes: Ints, until_us: int | Ints, fate: Fate, granted: NDArray[np.bool_] | None) -> None:
+        """Let those of ``nodes`` register who are to do so before ``until_us``."""
+        ready = self._register_us[nodes] < until_us
+        nodes = nodes[ready]
+        sent_us = self._register_us[nodes]
+        self._register_us[nodes] = FOREVER
+        if granted is not None and fate in _ARRIVING:
+            full = ~granted[nodes]
+            refused = Fate.FULL if fate is Fate.GRANTED else Fate.FULL_DEAF
+            self.legs.register(nodes[full], sent_us[full], refused)
+            nodes, sent_us = nodes[~full], sent_us[~full]
+        self.legs.register(nodes, sent_us, fate)
+        if fate in _ARRIVING:
+            self._arrived_us[nodes] = sent_us + self._latency_us
+        if fate is Fate.GRANTED:
+            self._contact_us[nodes] = sent_us
+            self._due_us[nodes] = sent_us + PERIOD_US
+            self._status[nodes] = _Status.HOLDING
+            self._lapsed_us[nodes] = FOREVER
+
+    # Slots, when there are not enough.
+
+    def _decide(self, asking: Ints, start_us: int) -> NDArray[np.bool_]:
+        """Return, by node, whether its register would find a slot, in the order in which they arrive.
+
+        All of them are sent between the edge at ``start_us`` and the next one.
+        """
+        granted = np.zeros(len(self._status), bool)
+        if self._fate(start_us) not in _ARRIVING:
+            return granted
+        asking = asking[~self._own.lost(asking, self._register_us[asking])]
+        sent_us = self._register_us[asking]
+        order = np.lexsort((asking, sent_us))
+        held = np.flatnonzero(self._arrived_us != NEVER)
+        void_us = self._arrived_us[held] + LEASE_US + 1
+        by_void = np.argsort(void_us, kind="stable")
+        voids = list(zip(void_us[by_void].tolist(), held[by_void].tolist(), strict=True))
+        live, gone = len(voids), 0
+        refreshed: set[int] = set()
+        for node, at_us in zip(asking[order].tolist(), (sent_us[order] + self._latency_us).tolist(), strict=True):
+            while gone < len(voids) and voids[gone][0] <= at_us:
+                live -= voids[gone][1] not in refreshed
+                gone += 1
+            own_us = int(self._arrived_us[node])
+            if own_us != NEVER and at_us <= own_us + LEASE_US:
+                refreshed.add(node)
+                granted[node] = True
+            elif live < self._capacity:
+                live += 1
+                granted[node] = True
+        return granted
+
+
+class _OwnCuts:
+    """The cuts of single nodes, as rows of a matrix: who has them, and when."""
+
+    def __init__(self, orders: Orders, latency_us: int) -> None:
+        self._latency_us = latency_us
+        cuts = orders.own_cuts
+        owners = sorted(set(cuts[Way.UP]) | set(cuts[Way.DOWN]))
+        self._row = np.full(len(orders.register_us), NEVER)
+        self._row[owners] = np.arange(len(owners))
+        # Both in terms of the instant at which the request is sent.
+        self._up = _matrix([cuts[Way.UP].get(node, ()) for node in owners], 0)
+        self._down = _matrix([cuts[Way.DOWN].get(node, ()) for node in owners], latency_us)
+        width = 2 * (self._up.shape[1] + self._down.shape[1])
+        self._breaks = np.sort(np.concatenate([self._up, self._down], axis=1).reshape(len(owners), width), axis=1)
+
+    def steps(
+        self, nodes: Ints, start_us: int, end_us: int, fate: Fate, *, down: bool
+    ) -> Iterator[tuple[Ints, int | Ints, Fate]]:
+        """Yield (nodes, until when, fate) from ``start_us`` on, where all others have ``fate``.
+
+        :param down: whether the server's program does not run when it arrives.
+        """
+        rows = self._row[nodes]
+        own = rows >= 0
+        if not own.any():
+            yield nodes, end_us, fate
+            return
+        yield nodes[~own], end_us, fate
+        nodes, rows = nodes[own], rows[own]
+        now_us = np.full(len(nodes), start_us)
+        while len(nodes):
+            breaks = self._breaks[rows]
+            later = np.where(breaks > now_us[:, None], breaks, FOREVER)
+            until_us = np.minimum(later.min(axis=1, initial=FOREVER), end_us)
+            lost = _in_any(self._up[rows], now_us) | (fate is Fate.LOST)
+            deaf = _in_any(self._down[rows], now_us) | fate.deaf
+            for one in Fate.LOST, Fate.of(down=down, deaf=False), Fate.of(down=down, deaf=True):
+                those = lost if one is Fate.LOST else ~lost & (deaf == one.deaf)
+                yield nodes[those], until_us[those], one
+            on = until_us < end_us
+            nodes, rows, now_us = nodes[on], rows[on], until_us[on]
+
+    def lost(self, nodes: Ints, sent_us: Ints) -> NDArray[np.bool_]:
+        """Tell whose request, sent at ``sent_us``, is lost to a cut of its own."""
+        rows = self._row[nodes]
+        lost = rows >= 0
+        lost[lost] = _in_any(self._up[rows[lost]], sent_us[lost])
+        return lost
+
+
+def _matrix(stretches: Sequence[Sequence[Stretch]], late_us: int) -> Ints:
+    """Return the starts and ends of each row's stretches, ``late_us`` before their time; what is left over is never."""
+    width = max(map(len, stretches), default=0)
+    matrix = np.full((len(stretches), width, 2), FOREVER)
+    for row, each in enumerate(stretches):
+        for place, (start_us, end_us) in enumerate(each):
+            matrix[row, place] = start_us - late_us, end_us - late_us
+    return matrix
+
+
+def _in_any(stretches: Ints, at_us: Ints) -> NDArray[np.bool_]:
+    """Tell of each row whether an instant is within one of its stretches."""
+    inside: NDArray[np.bool_] = (
+        (stretches[:, :, 0] <= at_us[:, None]) & (at_us[:, None] < stretches[:, :, 1])
+    ).any(axis=1)
+    return inside
+
+
+def _within(stretches: Sequence[Stretch], at_us: int) -> bool:
+    """Tell whether ``at_us`` is within one of the stretches."""
+    return any(start_us <= at_us < end_us for start_us, end_us in stretches)
