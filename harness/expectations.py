@@ -51,26 +51,28 @@ class Timeline:
             yield self.times[place], self.values[place]
 
 
+#: What is so before anything has happened.
+_INITIAL: dict[str, Value] = {"status": "unregistered", "access": False, "failure": "none"}
+
+
 class Timelines:
     """The timelines of one run, by what an expectation can state."""
 
     def __init__(self, scenario: Scenario, trace: Trace) -> None:
         self._place = {node.name: i for i, node in enumerate(scenario.nodes)}
-        count = len(scenario.nodes)
-
-        def empty(initial: Value) -> list[Timeline]:
-            return [Timeline(initial, [], []) for _ in range(count)]
-
-        self._status = empty("unregistered")
-        self._access = empty(False)
-        self._failure = empty("none")
+        #: By node, where anything changed.
+        self._status: dict[int, Timeline] = {}
+        self._access: dict[int, Timeline] = {}
+        self._failure: dict[int, Timeline] = {}
         self._registered = Timeline(0, [], [])
         for change in trace.transitions:
-            _append(self._status[change.node], change.at_us, Status(change.after).name.lower())
+            _append(
+                _line(self._status, change.node, _INITIAL["status"]), change.at_us, Status(change.after).name.lower()
+            )
         for access in trace.access:
-            _append(self._access[access.node], access.at_us, bool(access.opened))
+            _append(_line(self._access, access.node, _INITIAL["access"]), access.at_us, bool(access.opened))
         for row in trace.failures:
-            _append(self._failure[row.node], row.at_us, failure_value(row.shown))
+            _append(_line(self._failure, row.node, _INITIAL["failure"]), row.at_us, failure_value(row.shown))
         live = [0, 0]
         for slot in trace.slots:
             live[slot.server] = slot.live
@@ -89,13 +91,20 @@ class Timelines:
         if what == "registered":
             return self._registered
         assert node is not None, "only the number of registrations is of no node"
-        lines: list[Timeline] = getattr(self, f"_{what}")
-        return lines[self._place[node]]
+        lines: dict[int, Timeline] = getattr(self, f"_{what}")
+        return _line(lines, self._place[node], _INITIAL[what])
 
 
 def failure_value(code: int) -> Value:
     """Return a code of the trace as an expectation writes it."""
     return code if code > 0 else Code(code).shown_name
+
+
+def _line(lines: dict[int, Timeline], node: int, initial: Value) -> Timeline:
+    line = lines.get(node)
+    if line is None:
+        line = lines[node] = Timeline(initial, [], [])
+    return line
 
 
 def _append(line: Timeline, at_us: int, value: Value) -> None:
@@ -126,7 +135,11 @@ def judge_expectations(scenario: Scenario, reading: Reading, trace: Trace) -> li
 
     A number of live slots that a server does not tell is not expected of it.
     """
-    lines = Timelines(scenario, trace)
+    if not scenario.expects:
+        return []
+    names = {name for expect in scenario.expects for name in expect.nodes}
+    meant = [place for place, node in enumerate(scenario.nodes) if node.name in names]
+    lines = Timelines(scenario, trace.about(meant))
     judged = [
         _judge(expect, node, lines)
         for expect in scenario.expects

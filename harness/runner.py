@@ -240,8 +240,7 @@ def run_one(job: Job, *, server: Choice = None, node: Choice = None) -> Result:
         node=job.node,
         systems=chosen.names,
         digest=trace.digest(),
-        events=sum(len(table) for table in (trace.transitions, trace.failures, trace.slots, trace.edges))
-        + sum(trace.requests),
+        events=trace.events,
         judgements=judgements,
         expectations=met,
         trace=trace,

@@ -15,9 +15,11 @@ on which of the two was recorded.
 from __future__ import annotations
 
 import hashlib
+import sys
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
+from itertools import chain
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from reference_server.protocol import Details
@@ -322,6 +324,10 @@ class Table(Generic[Row]):
         """Return the column ``name``."""
         return self._columns[name]
 
+    def columns(self) -> tuple[array[int], ...]:
+        """Return all columns."""
+        return tuple(self._columns.values())
+
     def __len__(self) -> int:
         return len(self._first)
 
@@ -344,8 +350,10 @@ class Trace:
     whenever the program was asked.
     """
 
-    #: Whether it is kept in legs, and its tables are made when they are asked for.
+    #: Whether it is kept in legs (`harness.ranks`), and its tables are made when they are asked for.
     in_rank = False
+    #: Those legs, in parts.
+    parts: Sequence[Any] = ()
 
     def __init__(self, nodes: tuple[str, ...], *, sees_slots: bool = True) -> None:
         self.nodes = nodes
@@ -372,20 +380,41 @@ class Trace:
     def digest(self) -> str:
         """Return the SHA-256, in hex, over transitions, failure rows, slot changes and counts of requests.
 
-        The rows of one table are ordered by instant, then node, then as they happened, so that the digest does
-        not depend on whether polls were simulated or cruised.
+        The rows of one table are ordered by node, then instant, then as they happened, so that the digest does
+        not depend on whether polls were simulated, cruised or taken in rank. Each value is eight bytes, the least
+        first.
         """
         sha = hashlib.sha256()
-        for name, table in (
-            ("transition", self.transitions),
-            ("failure", self.failures),
-            ("slot", self.slots),
-        ):
-            for row in sorted(table, key=_at_and_node):
-                sha.update(f"{name} {' '.join(map(str, row))}\n".encode())
-        sha.update(f"requests {' '.join(map(str, self.requests))}\n".encode())
+        for name in ("transitions", "failures", "slots"):
+            sha.update(name.encode())
+            for values in self._in_order(name):
+                sha.update(_least_first(values))
+        sha.update(b"requests")
+        sha.update(_least_first(array("q", self.requests)))
         return sha.hexdigest()
 
+    def _in_order(self, table: str) -> Iterator[array[int]]:
+        """Yield all values of a table, row by row, in order of nodes and instants."""
+        rows: Table[Any] = getattr(self, table)
+        yield array("q", chain.from_iterable(sorted(rows, key=_node_and_at)))
 
-def _at_and_node(row: tuple[int, ...]) -> tuple[int, int]:
-    return row[0], row[1]
+    @property
+    def events(self) -> int:
+        """How much happened: requests, changes of status, of slots and of hosts, and failure rows."""
+        tables: tuple[Table[Any], ...] = (self.transitions, self.failures, self.slots, self.edges)
+        return sum(map(len, tables)) + sum(self.requests)
+
+    def about(self, nodes: Iterable[int]) -> Trace:
+        """Return a trace that has what is known of ``nodes``, and of all slots; it may have more."""
+        return self
+
+
+def _least_first(values: array[int]) -> bytes:
+    if sys.byteorder == "big":
+        values = values[:]
+        values.byteswap()
+    return values.tobytes()
+
+
+def _node_and_at(row: Any) -> tuple[int, int]:
+    return row[1], row[0]

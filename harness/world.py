@@ -85,7 +85,8 @@ def run(
     ours = server is Authority and node is Node and wire is Memory
     if ours and not every_poll and len(scenario.nodes) >= ranks_from:
         # Small worlds do without the library that columns need.
-        from harness.ranks import march, orders_for
+        from harness.ranks.fit import orders_for
+        from harness.ranks.march import march
 
         orders = orders_for(scenario, reading)
         if orders is not None:

@@ -2,13 +2,7 @@
 
 Most nodes of a large fleet only register, poll, and lapse in an outage. What becomes of their polls between two edges
 is arithmetic, and it is the same arithmetic for all of them, so whole columns of nodes are taken from edge to edge at
-once. `fit` says whether a scenario's nodes can stand in rank, `march` takes them through it, and `history` makes of
-what it notes the same trace that the world writes. Everything else is the business of `harness.world`, which has to
-give the same digest.
+once. `fit` says whether a scenario's nodes can stand in rank, `march` takes them through it and notes `legs`, and
+`history` makes of those the same trace that the world writes. Everything else is the business of `harness.world`,
+which has to give the same digest.
 """
-
-from harness.ranks.fit import Orders, orders_for
-from harness.ranks.history import RankTrace
-from harness.ranks.march import march
-
-__all__ = ["Orders", "RankTrace", "march", "orders_for"]

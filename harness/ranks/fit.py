@@ -8,7 +8,7 @@ scenario is like that leaves it to the world.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -60,6 +60,23 @@ class Orders:
     cuts: dict[Way, list[Stretch]]
     own_cuts: dict[Way, dict[int, list[Stretch]]]
     batches: tuple[Batch, ...]
+
+    def part(self, start: int, end: int) -> Orders:
+        """Return what the nodes from the place ``start`` up to ``end`` live through, which count from there."""
+
+        def within(batch: Batch) -> Batch:
+            nodes = batch.nodes
+            return batch if nodes is None else batch._replace(nodes=nodes[(start <= nodes) & (nodes < end)] - start)
+
+        return replace(
+            self,
+            register_us=self.register_us[start:end],
+            own_cuts={
+                way: {node - start: cut for node, cut in cuts.items() if start <= node < end}
+                for way, cuts in self.own_cuts.items()
+            },
+            batches=tuple(map(within, self.batches)),
+        )
 
 
 def orders_for(scenario: Scenario, reading: Reading) -> Orders | None:

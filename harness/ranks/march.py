@@ -11,57 +11,58 @@ registers between two edges are decided one after the other, each seeing the slo
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from enum import IntEnum
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fake_fdl_nodes.node import LEASE_US, PERIOD_US
 from harness.network import Way
 from harness.ranks.fit import FOREVER, Batch, Orders, Stretch
-from harness.ranks.history import Fate, Legs, RankTrace
+from harness.ranks.history import RankTrace
+from harness.ranks.legs import Column, Fate, Ints, Legs, Part, known_after_us
 from harness.scenario import Scenario
-from harness.trace import NEVER
+from harness.trace import NEVER, Status
 
 __all__ = ["march"]
 
-Ints = NDArray[np.int64]
+#: So many nodes march together.
+_TOGETHER = 1 << 14
 
 
 #: What the running server grants, if there is a slot.
 _ARRIVING = (Fate.GRANTED, Fate.DEAF)
 
 
-class _Status(IntEnum):
-    UNREGISTERED = 0
-    HOLDING = 1  #: registered or interrupted
-    LAPSED = 2
-
-
 def march(scenario: Scenario, orders: Orders) -> RankTrace:
     """Take the fleet of ``scenario`` through what it is ordered to live through, and return the trace."""
-    fleet = _Fleet(scenario, orders)
-    for start_us, end_us in pairwise(fleet.edges()):
-        fleet.advance(start_us, end_us)
-    return RankTrace(scenario, orders, fleet.legs)
+    count = len(scenario.nodes)
+    contended = count > scenario.licence.capacity
+    parts: list[Part] = []
+    # Nodes that need not share slots need not march together, and take less room one part after the other.
+    for first in range(0, count, count if contended else _TOGETHER):
+        some = orders if contended else orders.part(first, first + _TOGETHER)
+        fleet = _Fleet(scenario, some, first)
+        for start_us, end_us in pairwise(fleet.edges()):
+            fleet.advance(start_us, end_us)
+        parts += fleet.finish().parts(_TOGETHER)
+    return RankTrace(scenario, orders, parts)
 
 
 class _Fleet:
     """The state of every node, and of its slot at the server, in columns."""
 
-    def __init__(self, scenario: Scenario, orders: Orders) -> None:
-        count = len(scenario.nodes)
+    def __init__(self, scenario: Scenario, orders: Orders, first: int) -> None:
+        count = len(orders.register_us)
         self._latency_us = scenario.network.latency_us
         self._capacity = scenario.licence.capacity
-        self._contended = count > self._capacity
+        self._contended = len(scenario.nodes) > self._capacity
         self._end_us = scenario.duration_us + 1
         self._orders = orders
         self._batches = {batch.at_us: batch for batch in orders.batches}
-        self.legs = Legs(count, self._latency_us, scenario.network.timeout_us)
-        self._status = np.zeros(count, np.int8)
+        self._legs = Legs(first, count, scenario.network, scenario.duration_us)
+        self._known_after_us = known_after_us(scenario.network)
+        self._status = np.full(count, Status.UNREGISTERED, np.int8)
         #: When the next register and the next poll are to be sent.
         self._register_us = np.where(orders.register_us < 0, FOREVER, orders.register_us)
         self._due_us = np.full(count, FOREVER)
@@ -95,9 +96,10 @@ class _Fleet:
         if batch is not None:
             self._ask(batch)
         registering = self._register_us < end_us
-        polling = np.flatnonzero((self._due_us < end_us) & ~registering)
-        for nodes, until_us, fate in self._steps(polling, start_us, end_us):
-            self._poll(nodes, until_us, fate)
+        if not self._goes_on(start_us, end_us):
+            polling = np.flatnonzero((self._due_us < end_us) & ~registering)
+            for nodes, until_us, fate in self._steps(polling, start_us, end_us):
+                self._poll(nodes, until_us, fate)
         if registering.any():
             asking = np.flatnonzero(registering)
             granted = self._decide(asking, start_us) if self._contended else None
@@ -105,12 +107,24 @@ class _Fleet:
                 self._register(nodes, until_us, fate, granted)
                 self._poll(nodes, until_us, fate)
 
+    def _goes_on(self, start_us: int, end_us: int) -> bool:
+        """Tell whether polls before the edge at ``end_us`` can wait for what comes after it, and be one leg with it."""
+        fates = self._fate(start_us), self._fate(end_us)
+        waits = fates == (Fate.GRANTED, Fate.GRANTED) and end_us < self._end_us
+        return waits and not self._contended and not self._own.any
+
+    def finish(self) -> Legs:
+        """Return what has become of all requests, and of the slots."""
+        held = np.flatnonzero(self._arrived_us != NEVER)
+        self._legs.void(held, self._arrived_us[held] + LEASE_US + 1)
+        return self._legs
+
     def _ask(self, batch: Batch) -> None:
         """The administrator registers those who are found in a status."""
         if batch.only == "lapsed":
-            found = (self._status == _Status.LAPSED) & (self._lapsed_us < batch.at_us)
+            found = (self._status == Status.LAPSED) & (self._lapsed_us < batch.at_us)
         else:
-            found = self._status == _Status.UNREGISTERED
+            found = self._status == Status.UNREGISTERED
         if batch.nodes is not None:
             meant = np.zeros(len(found), bool)
             meant[batch.nodes] = True
@@ -130,8 +144,8 @@ class _Fleet:
 
     def _steps(self, nodes: Ints, start_us: int, end_us: int) -> Iterator[tuple[Ints, int | Ints, Fate]]:
         """Yield (nodes, until when, fate) for each stretch of one fate, in order of time for each node."""
-        fate = self._fate(start_us)
-        yield from self._own.steps(nodes, start_us, end_us, fate, down=_within(self._downs, start_us + self._latency_us))
+        down = _within(self._downs, start_us + self._latency_us)
+        yield from self._own.steps(nodes, start_us, end_us, self._fate(start_us), down=down)
 
     def _poll(self, nodes: Ints, until_us: int | Ints, fate: Fate) -> None:
         """Let ``nodes`` send the polls that are due before ``until_us``."""
@@ -143,53 +157,53 @@ class _Fleet:
         if not len(nodes):
             return
         polls = (until_us - 1 - due_us) // PERIOD_US + 1
+        found = self._status[nodes]
         if fate is Fate.GRANTED:
-            self.legs.add(nodes, due_us, polls, fate)
+            self._legs.add(nodes, due_us, polls, found, fate)
             last_us = due_us + (polls - 1) * PERIOD_US
             self._contact_us[nodes] = last_us
             self._arrived_us[nodes] = last_us + self._latency_us
             self._due_us[nodes] = last_us + PERIOD_US
+            self._status[nodes] = Status.REGISTERED
             return
-        deadline_us = self._contact_us[nodes] + LEASE_US
-        most = (deadline_us - due_us) // PERIOD_US + 1
+        most = (self._contact_us[nodes] + LEASE_US - due_us) // PERIOD_US + 1
         lapses = polls >= most
         polls = np.minimum(polls, most)
         last_us = due_us + (polls - 1) * PERIOD_US
-        self.legs.add(nodes, due_us, polls, fate)
+        self._legs.add(nodes, due_us, polls, found, fate, lapses)
         if fate is Fate.DEAF:
             self._arrived_us[nodes] = last_us + self._latency_us
         self._due_us[nodes] = np.where(lapses, FOREVER, last_us + PERIOD_US)
-        if lapses.any():
-            gone = nodes[lapses]
-            lapsed_us = last_us[lapses] + self.legs.known_after_us(fate)
-            self.legs.lapse(gone, lapsed_us)
-            self._status[gone] = _Status.LAPSED
-            self._lapsed_us[gone] = lapsed_us
-            self._contact_us[gone] = NEVER
+        self._status[nodes] = np.where(lapses, np.int8(Status.LAPSED), np.int8(Status.INTERRUPTED))
+        self._lapsed_us[nodes[lapses]] = last_us[lapses] + self._known_after_us[fate]
 
-    def _register(self, nodes: Ints, until_us: int | Ints, fate: Fate, granted: NDArray[np.bool_] | None) -> None:
+    def _register(self, nodes: Ints, until_us: int | Ints, fate: Fate, granted: Column | None) -> None:
         """Let those of ``nodes`` register who are to do so before ``until_us``."""
-        ready = self._register_us[nodes] < until_us
-        nodes = nodes[ready]
+        nodes = nodes[self._register_us[nodes] < until_us]
         sent_us = self._register_us[nodes]
         self._register_us[nodes] = FOREVER
         if granted is not None and fate in _ARRIVING:
             full = ~granted[nodes]
             refused = Fate.FULL if fate is Fate.GRANTED else Fate.FULL_DEAF
-            self.legs.register(nodes[full], sent_us[full], refused)
+            self._legs.register(nodes[full], sent_us[full], self._status[nodes[full]], refused)
             nodes, sent_us = nodes[~full], sent_us[~full]
-        self.legs.register(nodes, sent_us, fate)
+        self._legs.register(nodes, sent_us, self._status[nodes], fate)
         if fate in _ARRIVING:
-            self._arrived_us[nodes] = sent_us + self._latency_us
+            arrived_us = sent_us + self._latency_us
+            had_us = self._arrived_us[nodes]
+            anew = (had_us == NEVER) | (arrived_us > had_us + LEASE_US)
+            lost = anew & (had_us != NEVER)
+            self._legs.void(nodes[lost], had_us[lost] + LEASE_US + 1)
+            self._legs.take(nodes[anew], arrived_us[anew])
+            self._arrived_us[nodes] = arrived_us
         if fate is Fate.GRANTED:
             self._contact_us[nodes] = sent_us
             self._due_us[nodes] = sent_us + PERIOD_US
-            self._status[nodes] = _Status.HOLDING
-            self._lapsed_us[nodes] = FOREVER
+            self._status[nodes] = Status.REGISTERED
 
     # Slots, when there are not enough.
 
-    def _decide(self, asking: Ints, start_us: int) -> NDArray[np.bool_]:
+    def _decide(self, asking: Ints, start_us: int) -> Column:
         """Return, by node, whether its register would find a slot, in the order in which they arrive.
 
         All of them are sent between the edge at ``start_us`` and the next one.
@@ -229,6 +243,8 @@ class _OwnCuts:
         owners = sorted(set(cuts[Way.UP]) | set(cuts[Way.DOWN]))
         self._row = np.full(len(orders.register_us), NEVER)
         self._row[owners] = np.arange(len(owners))
+        #: Whether there are any.
+        self.any = bool(owners)
         # Both in terms of the instant at which the request is sent.
         self._up = _matrix([cuts[Way.UP].get(node, ()) for node in owners], 0)
         self._down = _matrix([cuts[Way.DOWN].get(node, ()) for node in owners], latency_us)
@@ -262,7 +278,7 @@ class _OwnCuts:
             on = until_us < end_us
             nodes, rows, now_us = nodes[on], rows[on], until_us[on]
 
-    def lost(self, nodes: Ints, sent_us: Ints) -> NDArray[np.bool_]:
+    def lost(self, nodes: Ints, sent_us: Ints) -> Column:
         """Tell whose request, sent at ``sent_us``, is lost to a cut of its own."""
         rows = self._row[nodes]
         lost = rows >= 0
@@ -280,12 +296,10 @@ def _matrix(stretches: Sequence[Sequence[Stretch]], late_us: int) -> Ints:
     return matrix
 
 
-def _in_any(stretches: Ints, at_us: Ints) -> NDArray[np.bool_]:
+def _in_any(stretches: Ints, at_us: Ints) -> Column:
     """Tell of each row whether an instant is within one of its stretches."""
-    inside: NDArray[np.bool_] = (
-        (stretches[:, :, 0] <= at_us[:, None]) & (at_us[:, None] < stretches[:, :, 1])
-    ).any(axis=1)
-    return inside
+    now_us = at_us[:, None]
+    return np.asarray(np.any((stretches[:, :, 0] <= now_us) & (now_us < stretches[:, :, 1]), axis=1))
 
 
 def _within(stretches: Sequence[Stretch], at_us: int) -> bool:

@@ -73,7 +73,11 @@ def the_server_replies(history: History, tally: Tally) -> None:
             tally.broken(exchange.arrived_us, name, f"request {exchange.number} got no answer from a running server")
         else:
             tally.passed(not down)
-    tally.passed(sum(history.trace.beats.column("polls")))
+    for beat in history.trace.beats:
+        passed_us = history.beat_into_downtime(beat)
+        tally.passed(beat.polls - (passed_us is not None))
+        if passed_us is not None:
+            tally.broken(passed_us, history.nodes[beat.node].name, "a poll was answered by a stopped server")
 
 
 def _seen_twice(history: History) -> Iterator[tuple[Exchange | Copy, Exchange, int]]:

@@ -184,3 +184,7 @@ def nothing_passes_a_cut(history: History, tally: Tally) -> None:
             tally.broken(exchange.ended_us, node.name, "registered although the server cannot be reached")
         else:
             tally.passed()
+    for beat in history.trace.beats:
+        at_us = history.beat_into_cut(beat)
+        if at_us is not None:
+            tally.broken(at_us, history.nodes[beat.node].name, "a poll passed a cut")

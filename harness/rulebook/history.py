@@ -40,6 +40,7 @@ __all__ = ["FAILED", "Downtime", "History", "NodeView", "Numbered"]
 
 Made = TypeVar("Made")
 
+_PERIOD_US = 2 * 3_600_000_000
 DOWN = (EdgeKind.STOPPED, EdgeKind.CRASHED, EdgeKind.REBOOTED)
 FROZEN = (EdgeKind.SUSPENDED, EdgeKind.HUNG)
 _COPIED = TransitionReason.COPIED
@@ -351,6 +352,37 @@ class History:
             start_us <= true_us and (end_us is None or true_us < end_us)
             for start_us, end_us in self._cuts.get((node.name, direction), ())
         )
+
+    def beat_into_cut(self, beat: Beat) -> int | None:
+        """Return when the first of a run of granted polls was sent whose request or answer a cut had to lose."""
+        node, latency_us = self.nodes[beat.node], self.scenario.network.latency_us
+        sent = [
+            self._beat_within(beat, start_us - late_us, None if end_us is None else end_us - late_us)
+            for direction, late_us in (("requests", 0), ("answers", latency_us))
+            for start_us, end_us in self._cuts.get((node.name, direction), ())
+        ]
+        return min((at_us for at_us in sent if at_us is not None), default=None)
+
+    def beat_into_downtime(self, beat: Beat) -> int | None:
+        """Return when the first of a run of granted polls was sent that reached a server that did not run."""
+        latency_us = self.scenario.network.latency_us
+        sent = [
+            self._beat_within(
+                beat, down.start_us - latency_us, None if down.end_us is None else down.end_us - latency_us
+            )
+            for down in self.server_away[0]
+        ]
+        return min((at_us for at_us in sent if at_us is not None), default=None)
+
+    def _beat_within(self, beat: Beat, start_us: int, end_us: int | None) -> int | None:
+        """Return when the first poll of a run was sent from ``start_us`` on, if that is before ``end_us``."""
+        host = self.nodes[beat.node].name
+        wait_us = self.clocks.boot_us(host, max(0, start_us)) - beat.first_sent_boot_us
+        for k in range(max(0, wait_us // _PERIOD_US), beat.polls):
+            sent_us = self.clocks.true_us(host, beat.first_sent_boot_us + k * _PERIOD_US)
+            if sent_us >= start_us:
+                return sent_us if end_us is None or sent_us < end_us else None
+        return None
 
 
 def _directions(direction: str) -> tuple[str, ...]:

@@ -40,6 +40,13 @@ def judge(scenario: Scenario, reading: Reading, trace: Trace) -> dict[str, Judge
 
     A rule that fails to judge is unknown, with the reason as its trouble; the others are judged all the same.
     """
+    if trace.in_rank:
+        # Only large fleets need the library that columns need.
+        from harness.rulebook.ranks import judge_ranks
+
+        lawful = judge_ranks(scenario, trace.parts, sorted(JUDGES))
+        if lawful is not None:
+            return lawful
     history = History(scenario, reading, trace)
     judgements: dict[str, Judgement] = {}
     known: dict[Rule, Judgement] = {}

@@ -6,6 +6,7 @@ that was never put to the test is `unknown`, never green; so is one that crashed
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -43,7 +44,7 @@ class Judgement:
     tested: int
     violations: int = 0
     first: Finding | None = None
-    notes: tuple[Finding, ...] = ()
+    notes: Sequence[Finding] = ()
     trouble: str = ""
 
 
