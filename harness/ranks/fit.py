@@ -145,7 +145,7 @@ def _ordinary(scenario: Scenario) -> bool:
 def _let_in(scenario: Scenario) -> bool:
     """Tell whether nothing but a lack of slots can ever keep a node out."""
     licence = scenario.licence
-    kinds = {(node.application, node.domain, node.port, node.version) for node in scenario.nodes}
+    kinds = dict.fromkeys((node.application, node.domain, node.port, node.version) for node in scenario.nodes)
     for application, domain, port, version in kinds:
         if licence.applications and application not in licence.applications:
             return False
