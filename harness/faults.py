@@ -191,10 +191,11 @@ class Plan:
         return min(candidates, default=None)
 
 
-def plan(scenario: Scenario, *, seed: int = 0) -> Plan:
+def plan(scenario: Scenario, *, seed: int = 0, drawn_as: Sequence[int] | None = None) -> Plan:
     """Resolve the events of ``scenario``. It has to be free of `timeline_problems`.
 
     :param seed: what the chance of the network is drawn from.
+    :param drawn_as: by node, as which node its chance is drawn, if not as itself.
     """
     place = {node.name: index for index, node in enumerate(scenario.nodes)}
     happenings = [
@@ -258,7 +259,7 @@ def plan(scenario: Scenario, *, seed: int = 0) -> Plan:
     edges = [tuple(sorted(own.get(index, ()))) for index in range(len(scenario.nodes))]
     return Plan(
         happenings=tuple(sorted(happenings, key=lambda h: (h.at_us, h.phase, h.order))),
-        network=Network(scenario.network.latency_us, paths, seed=seed),
+        network=Network(scenario.network.latency_us, paths, seed=seed, drawn_as=drawn_as),
         addressing=_addressing(scenario, ends),
         server_clock=clocks.get(SERVER, exact),
         node_clocks=tuple(clocks.get(node.name, exact) for node in scenario.nodes),

@@ -88,13 +88,20 @@ class Network:
     :param latency_us: how long a packet takes, each way, on a path without faults.
     :param faults: by node (its place) and `Way`, the faults of that path.
     :param seed: what all chance is drawn from.
+    :param drawn_as: by node, as which node its chance is drawn, if not as itself.
     """
 
     def __init__(
-        self, latency_us: int, faults: Mapping[tuple[int, Way], Sequence[PathFault]], *, seed: int = 0
+        self,
+        latency_us: int,
+        faults: Mapping[tuple[int, Way], Sequence[PathFault]],
+        *,
+        seed: int = 0,
+        drawn_as: Sequence[int] | None = None,
     ) -> None:
         self.latency_us = latency_us
         self._seed = seed
+        self._drawn_as = drawn_as
         self._clean = Fate((latency_us,))
         self._cuts: dict[tuple[int, Way], list[int]] = {}
         self._others: dict[tuple[int, Way], tuple[PathFault, ...]] = {}
@@ -150,7 +157,7 @@ class Network:
             what = fault.what
             if from_firewall and what in (What.DROP, What.REJECT):
                 continue
-            drawn_for = (fault.index, node, number, int(way))
+            drawn_for = (fault.index, node if self._drawn_as is None else self._drawn_as[node], number, int(way))
             if what is not What.SOURCE and not happens(fault.percent, self._seed, "chance", *drawn_for):
                 continue
             if what in (What.DROP, What.LOSS):

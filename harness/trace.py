@@ -324,6 +324,11 @@ class Table(Generic[Row]):
         """Return the column ``name``."""
         return self._columns[name]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(self._columns)
+
     def columns(self) -> tuple[array[int], ...]:
         """Return all columns."""
         return tuple(self._columns.values())

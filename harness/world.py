@@ -85,17 +85,22 @@ def run(
     ours = server is Authority and node is Node and wire is Memory
     if ours and not every_poll and len(scenario.nodes) >= ranks_from:
         # Small worlds do without the library that columns need.
-        from harness.ranks.fit import orders_for
-        from harness.ranks.march import march
+        from harness.ranks.mixed import in_rank
 
-        orders = orders_for(scenario, reading)
-        if orders is not None:
-            return march(scenario, orders)
+        def by_itself(some: Scenario, places: Sequence[int]) -> Trace:
+            return World(some, reading, seed=seed, drawn_as=places).run()
+
+        trace = in_rank(scenario, reading, by_itself, at_least=ranks_from)
+        if trace is not None:
+            return trace
     return World(scenario, reading, every_poll=every_poll, seed=seed, server=server, node=node, wire=wire).run()
 
 
 class World:
-    """One run of one scenario. See `run` for the parameters."""
+    """One run of one scenario. See `run` for the parameters.
+
+    ``drawn_as`` says, by node, as which node its chance is drawn, if not as itself.
+    """
 
     def __init__(
         self,
@@ -107,9 +112,10 @@ class World:
         server: ServerFactory = Authority,
         node: NodeFactory = Node,
         wire: WireFactory = Memory,
+        drawn_as: Sequence[int] | None = None,
     ) -> None:
         self._scenario = scenario
-        self._plan = plan(scenario, seed=seed)
+        self._plan = plan(scenario, seed=seed, drawn_as=drawn_as)
         self._network = self._plan.network
         self._addressing = self._plan.addressing
         self._new_wire: Callable[[], Wire] = lambda: wire(server, licence_of(scenario.licence_at(0)), reading)

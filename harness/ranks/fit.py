@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fake_fdl_nodes.node import FUNCTION_POINT
 from harness.faults import Ends
 from harness.network import Way
-from harness.scenario import SERVER, Event, Scenario, Verb
+from harness.scenario import SERVER, Event, LicenceSpec, Scenario, Verb
+from reference_server.authority import STRANGERS
 from reference_server.readings import LITERAL, Reading
 
-__all__ = ["Batch", "Orders", "Stretch", "orders_for"]
+__all__ = ["Batch", "Orders", "Stretch", "orders_for", "scenario_of", "split"]
+
+Ints: TypeAlias = NDArray[np.int64]
 
 _HOUR_US = 3_600_000_000
 #: An end that never comes; far enough from the largest int to be added to.
@@ -28,6 +32,15 @@ FOREVER = 1 << 61
 _DOWN = (Verb.SERVER_STOP, Verb.SERVER_CRASH)
 _ENDS = (Verb.SERVER_START, Verb.NETWORK_HEAL)
 _WAYS = {"both": (Way.UP, Way.DOWN), "requests": (Way.UP,), "answers": (Way.DOWN,)}
+#: What makes a request come twice, or its number.
+_REPEATING = (
+    Verb.NETWORK_DUPLICATE,
+    Verb.NETWORK_REORDER,
+    Verb.NETWORK_DELAY,
+    Verb.NODE_ROLLBACK,
+    Verb.NODE_CLONE,
+    Verb.ANSWER_SPOIL,
+)
 #: Of nodes of these statuses none polls, or has sent anything that is not decided yet.
 _AT_REST = ("lapsed", "unregistered")
 
@@ -43,7 +56,7 @@ class Batch(NamedTuple):
     """At ``at_us`` the administrator registers those of ``nodes`` (``None``: all) that have the status ``only``."""
 
     at_us: int
-    nodes: NDArray[np.int64] | None
+    nodes: Ints | None
     only: str
 
 
@@ -55,7 +68,7 @@ class Orders:
     and ``own_cuts`` those of single nodes, by direction.
     """
 
-    register_us: NDArray[np.int64]
+    register_us: Ints
     downs: tuple[tuple[Stretch, Event], ...]
     cuts: dict[Way, list[Stretch]]
     own_cuts: dict[Way, dict[int, list[Stretch]]]
@@ -82,10 +95,7 @@ class Orders:
 def orders_for(scenario: Scenario, reading: Reading) -> Orders | None:
     """Return what the nodes of ``scenario`` live through in rank, ``None`` if they have to be simulated one by one."""
     events = [event for event in scenario.events if not event.idle]
-    if reading != LITERAL or not _ordinary(scenario) or not _let_in(scenario):
-        return None
-    known = (*_DOWN, *_ENDS, Verb.NETWORK_CUT, Verb.NODE_REGISTER)
-    if any(event.verb not in known for event in events):
+    if not _ordinary(scenario, reading) or _odd(scenario).any():
         return None
     ends = Ends(events)
     downs = [(_stretch(event, ends, SERVER), event) for event in events if event.verb in _DOWN]
@@ -112,6 +122,37 @@ def orders_for(scenario: Scenario, reading: Reading) -> Orders | None:
     return Orders(register_us=register_us, downs=tuple(downs), cuts=cuts, own_cuts=own_cuts, batches=batches)
 
 
+def split(scenario: Scenario, reading: Reading) -> tuple[Ints, Ints] | None:
+    """Return the places of the nodes that can stand in rank, and of the others; ``None`` if they depend on each other.
+
+    What becomes of a node depends on the others by the slots alone, and where there are enough for all, on nobody.
+    """
+    count = len(scenario.nodes)
+    if count > scenario.licence.capacity or not _ordinary(scenario, reading):
+        return None
+    if count > STRANGERS and any(event.verb in _REPEATING for event in scenario.events):
+        return None  # For how long a server remembers an answer depends on how many others it gives.
+    odd = _odd(scenario)
+    return np.flatnonzero(~odd), np.flatnonzero(odd)
+
+
+def scenario_of(scenario: Scenario, places: Ints) -> Scenario:
+    """Return the scenario with the nodes at ``places`` alone, and no expectations."""
+    nodes = tuple(scenario.nodes[place] for place in places.tolist())
+    names = tuple(node.name for node in nodes)
+    known = frozenset(names)
+    events = []
+    for event in scenario.events:
+        if event.nodes:
+            everybody = len(event.nodes) == len(scenario.nodes)
+            meant = names if everybody else tuple(name for name in event.nodes if name in known)
+            if meant:
+                events.append(replace(event, nodes=meant))
+        elif event.host is None or event.host == SERVER or event.host in known:
+            events.append(event)
+    return replace(scenario, nodes=nodes, events=tuple(events), expects=())
+
+
 def _stretch(event: Event, ends: Ends, target: str, way: Way | None = None) -> Stretch:
     end_us = ends.end_of(event, target, way)
     return Stretch(event.at_us, FOREVER if end_us is None else end_us)
@@ -134,42 +175,61 @@ class _Places:
         return self._by_name[name]
 
 
-def _ordinary(scenario: Scenario) -> bool:
-    """Tell whether the network is quick enough, and no node the copy of another."""
-    network = scenario.network
-    if 2 * network.latency_us >= network.timeout_us or network.timeout_us >= _HOUR_US:
+def _ordinary(scenario: Scenario, reading: Reading) -> bool:
+    """Tell whether the server, and what is common to all, is such that nodes can stand in rank."""
+    network, licence = scenario.network, scenario.licence
+    if reading != LITERAL or 2 * network.latency_us >= network.timeout_us or network.timeout_us >= _HOUR_US:
         return False
-    return not any(node.clone_of for node in scenario.nodes)
-
-
-def _let_in(scenario: Scenario) -> bool:
-    """Tell whether nothing but a lack of slots can ever keep a node out."""
-    licence = scenario.licence
-    kinds = dict.fromkeys((node.application, node.domain, node.port, node.version) for node in scenario.nodes)
-    for application, domain, port, version in kinds:
-        if licence.applications and application not in licence.applications:
-            return False
-        if licence.domains and domain not in licence.domains:
-            return False
-        if licence.ports and port not in licence.ports:
-            return False
-        if version != licence.version:
-            return False
-    if "FineDataLink" not in licence.function_points:
+    if any(not _about_nodes(event) and event.verb not in (*_DOWN, *_ENDS) for event in scenario.events):
         return False
     # A node reckons the end of its licence by itself, and may be early by a latency.
     last_us = scenario.start_us + scenario.duration_us + _HOUR_US
-    if licence.expires_us is not None and licence.expires_us <= last_us:
-        return False
-    addresses = np.fromiter((node.address for node in scenario.nodes), np.int64, len(scenario.nodes))
-    licensed = np.zeros(len(addresses), bool)
+    return licence.expires_us is None or licence.expires_us > last_us
+
+
+def _about_nodes(event: Event) -> bool:
+    return bool(event.nodes) or event.idle or event.host not in (None, SERVER)
+
+
+def _odd(scenario: Scenario) -> NDArray[np.bool_]:
+    """Tell which nodes cannot stand in rank: something else happens to them, they are copied, or not let in."""
+    licence, nodes = scenario.licence, scenario.nodes
+    names = {event.host for event in scenario.events if event.host is not None}
+    for event in scenario.events:
+        at_rest = event.verb is Verb.NODE_REGISTER and event.only in _AT_REST
+        if not event.idle and not at_rest and event.verb not in (*_ENDS, Verb.NETWORK_CUT):
+            names.update(event.nodes)
+    copies = [node for node in nodes if node.clone_of]
+    names.update(name for node in copies for name in (node.name, node.clone_of or ""))
+    addresses = np.fromiter((node.address for node in nodes), np.int64, len(nodes))
+    licensed = np.zeros(len(nodes), bool)
     for first, last in licence.ranges:
         licensed |= (first <= addresses) & (addresses <= last)
-    return bool(licensed.all())
+    let_in = {
+        kind: _let_in(licence, *kind)
+        for kind in dict.fromkeys((node.application, node.domain, node.port, node.version) for node in nodes)
+    }
+    if len(let_in) > 1 or not all(let_in.values()):
+        each = (let_in[node.application, node.domain, node.port, node.version] for node in nodes)
+        licensed &= np.fromiter(each, bool, len(nodes))
+    if names:
+        licensed &= ~np.fromiter((node.name in names for node in nodes), bool, len(nodes))
+    return ~licensed
+
+
+def _let_in(licence: LicenceSpec, application: str, domain: str | None, port: int | None, version: str) -> bool:
+    """Tell whether nothing but its address or a lack of slots can keep such a node out."""
+    return (
+        (not licence.applications or application in licence.applications)
+        and (not licence.domains or domain in licence.domains)
+        and (not licence.ports or port in licence.ports)
+        and version == licence.version
+        and FUNCTION_POINT in licence.function_points
+    )
 
 
 def _batches(
-    scenario: Scenario, events: Sequence[Event], register_us: NDArray[np.int64], places: _Places
+    scenario: Scenario, events: Sequence[Event], register_us: Ints, places: _Places
 ) -> tuple[Batch, ...] | None:
     """Return the registers of whole groups in order, ``None`` if one of them may find a request under way."""
     patience_us = scenario.network.timeout_us

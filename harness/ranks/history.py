@@ -35,7 +35,7 @@ from harness.server_host import licence_of
 from harness.trace import NEVER, SERVER_HOST, EdgeKind, Outcome, SlotChange, Status, Table, Trace, Verdict
 from reference_server.protocol import SIMULATED_KEY, Code, Details, Grant, Kind, signature_of
 
-__all__ = ["RankTrace"]
+__all__ = ["RankTrace", "by_nodes", "column_of"]
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
@@ -172,7 +172,7 @@ class RankTrace(Trace):
         at_us, node, change = self._slot_changes()
         live = np.cumsum(np.where(change == SlotChange.TAKEN, 1, -1))
         rows = (at_us, node, change, self._addresses[node], live, np.zeros(len(at_us), np.int64))
-        return Table.of(history.Slot, map(_column, rows))
+        return Table.of(history.Slot, map(column_of, rows))
 
     @cached_property
     def failures(self) -> Table[history.Failure]:  # type: ignore[override]
@@ -327,14 +327,12 @@ class RankTrace(Trace):
             "ended_us": np.where(ended, ended_us, NEVER),
             "outcome": outcome,
         }
-        return Table.of(history.Exchange, map(_column, columns.values()))
+        return Table.of(history.Exchange, map(column_of, columns.values()))
 
     def _in_order(self, table: str) -> Iterator[array[int]]:
         # Slots count those of all nodes, and everything else is a matter of each part.
         for trace in (self,) if table == "slots" else self._each_part():
-            columns = [np.frombuffer(column, np.int64) for column in getattr(trace, table).columns()]
-            order = np.lexsort((columns[0], columns[1]))
-            yield _column(np.stack([column[order] for column in columns], axis=1).ravel())
+            yield by_nodes(getattr(trace, table))
 
     def _each_part(self) -> Iterator[RankTrace]:
         for part in self.parts:
@@ -390,7 +388,15 @@ def _spread(legs: Columns, first_number: Ints) -> _Sent:
     return _Sent(legs.node[row], legs.first_us[row] + k * PERIOD_US, first_number[row] + k, legs.what[row])
 
 
-def _column(values: Column) -> array[int]:
+def by_nodes(table: Table[Any]) -> array[int]:
+    """Return all values of a table, row by row, in order of nodes and instants."""
+    columns = [np.frombuffer(column, np.int64) for column in table.columns()]
+    order = np.lexsort((columns[0], columns[1]))
+    return column_of(np.stack([column[order] for column in columns], axis=1).ravel())
+
+
+def column_of(values: Column) -> array[int]:
+    """Return the values as a column of a table."""
     column = array("q")
     column.frombytes(np.ascontiguousarray(values, np.int64).tobytes())
     return column
@@ -399,4 +405,4 @@ def _column(values: Column) -> array[int]:
 def _table(row_type: type[Row], at_us: Ints, columns: Sequence[Column]) -> Table[Row]:
     """Return the table with these columns, in order of time."""
     order = np.argsort(at_us, kind="stable")
-    return Table.of(row_type, (_column(column[order]) for column in columns))
+    return Table.of(row_type, (column_of(column[order]) for column in columns))

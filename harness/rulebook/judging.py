@@ -42,9 +42,9 @@ def judge(scenario: Scenario, reading: Reading, trace: Trace) -> dict[str, Judge
     """
     if trace.in_rank:
         # Only large fleets need the library that columns need.
-        from harness.rulebook.ranks import judge_ranks
+        from harness.rulebook.ranks import judge_in_rank
 
-        lawful = judge_ranks(scenario, trace.parts, sorted(JUDGES))
+        lawful = judge_in_rank(scenario, reading, trace, sorted(JUDGES), judge)
         if lawful is not None:
             return lawful
     history = History(scenario, reading, trace)

@@ -10,8 +10,8 @@ to the test. Where anything is not, nothing is said here, and the rules judge th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,9 +32,10 @@ from harness.ranks.legs import (
 )
 from harness.rulebook.verdicts import Finding, Judgement, Ruling
 from harness.scenario import Event, Scenario, Verb
-from harness.trace import Status
+from harness.trace import SlotChange, Status, Trace
+from reference_server.readings import Reading
 
-__all__ = ["judge_ranks"]
+__all__ = ["judge_in_rank", "judge_ranks"]
 
 _DAY_US = 24 * 3_600_000_000
 _NEVER_US = 1 << 61
@@ -42,6 +43,47 @@ _NEVER_US = 1 << 61
 _DECIDED = ACCEPTED | FULL
 #: By status, whether it is that of a registration.
 _HOLDING = np.isin(np.arange(len(Status)), (Status.REGISTERED, Status.INTERRUPTED))
+
+
+def judge_in_rank(
+    scenario: Scenario,
+    reading: Reading,
+    trace: Trace,
+    rules: Sequence[str],
+    by_rows: Callable[[Scenario, Reading, Trace], dict[str, Judgement]],
+) -> dict[str, Judgement] | None:
+    """Return what each of ``rules`` makes of a trace with nodes in rank, ``None`` if those are not as the law says.
+
+    :param by_rows: judges the trace of the nodes that are not in rank, where there are such.
+    """
+    others: Any = getattr(trace, "others", None)
+    if others is None:
+        return judge_ranks(scenario, trace.parts, rules)
+    marching: Any = getattr(trace, "marching", None)
+    lawful = judge_ranks(marching.scenario, trace.parts, rules)
+    if lawful is None:
+        return None
+    judged = by_rows(others.scenario, reading, others.trace)
+    both = {rule: _added(lawful[rule], judged[rule]) for rule in rules}
+    # Both have seen the same server return, and of the slots each has seen its own.
+    both["R086"] = judged["R086"]
+    beside = sum(slot.change == SlotChange.TAKEN and slot.live > 1 for slot in trace.slots)
+    for rule in ("R017", "R071"):
+        if not both[rule].violations:
+            both[rule] = replace(both[rule], tested=beside, ruling=Ruling.HELD if beside else Ruling.UNKNOWN)
+    return both
+
+
+def _added(lawful: Judgement, judged: Judgement) -> Judgement:
+    """Return what a rule makes of two groups of nodes, of which the first one is lawful."""
+    if judged.trouble:
+        return judged
+    tested = lawful.tested + judged.tested
+    held = Ruling.HELD if tested else Ruling.UNKNOWN
+    notes = lawful.notes
+    if judged.notes:
+        notes = tuple(sorted((*lawful.notes, *judged.notes), key=lambda note: note.at_us))
+    return replace(judged, tested=tested, ruling=Ruling.VIOLATED if judged.violations else held, notes=notes)
 
 
 def judge_ranks(scenario: Scenario, parts: Sequence[Part], rules: Sequence[str]) -> dict[str, Judgement] | None:
