@@ -27,7 +27,7 @@ from harness.trace import NEVER, Status
 __all__ = ["march"]
 
 #: So many nodes march together.
-_TOGETHER = 1 << 14
+_TOGETHER = 1 << 12
 
 
 #: What the running server grants, if there is a slot.

@@ -20,7 +20,9 @@ from harness.ranks.legs import (
     ACCEPTED,
     AT_PORT,
     FULL,
+    LAPSES,
     PERIOD_US,
+    REGISTER,
     SILENT,
     Column,
     Columns,
@@ -67,7 +69,8 @@ def judge_in_rank(
     both = {rule: _added(lawful[rule], judged[rule]) for rule in rules}
     # Both have seen the same server return, and of the slots each has seen its own.
     both["R086"] = judged["R086"]
-    beside = sum(slot.change == SlotChange.TAKEN and slot.live > 1 for slot in trace.slots)
+    taken = np.frombuffer(trace.slots.column("change"), np.int64) == SlotChange.TAKEN
+    beside = int((taken & (np.frombuffer(trace.slots.column("live"), np.int64) > 1)).sum())
     for rule in ("R017", "R071"):
         if not both[rule].violations:
             both[rule] = replace(both[rule], tested=beside, ruling=Ruling.HELD if beside else Ruling.UNKNOWN)
@@ -115,6 +118,18 @@ def judge_ranks(scenario: Scenario, parts: Sequence[Part], rules: Sequence[str])
     }
 
 
+def _after() -> Column:
+    """Return, by what a leg is, the status in which it leaves its node, negative if it leaves it as it was."""
+    after = np.full(LAPSES * 2, Status.INTERRUPTED, np.int8)
+    after[LAPSES:] = Status.LAPSED
+    after[REGISTER:LAPSES] = -1
+    after[Fate.GRANTED] = after[Fate.GRANTED + REGISTER] = Status.REGISTERED
+    return after
+
+
+_AFTER = _after()
+
+
 class _Stretches:
     """Stretches ``[start, end)`` that do not overlap, in order."""
 
@@ -131,12 +146,17 @@ class _Stretches:
     def count(self, first_us: Ints, polls: Ints) -> Ints:
         """Return, of each run of instants two hours apart, how many lie within a stretch."""
         found = np.zeros(len(first_us), np.int64)
+        if not len(self._ends):
+            return found
         last_us = first_us + (polls - 1) * PERIOD_US
         place = np.searchsorted(self._ends, first_us, "right")
         rows = np.flatnonzero(place < len(self._ends))
         while len(rows):
             rows = rows[self._starts[place[rows]] <= last_us[rows]]
             starts, ends = self._starts[place[rows]], self._ends[place[rows]]
+            whole = (starts <= first_us[rows]) & (last_us[rows] < ends)
+            found[rows[whole]] = polls[rows[whole]]
+            rows, starts, ends = rows[~whole], starts[~whole], ends[~whole]
             found[rows] += _inside(first_us[rows], polls[rows], starts, ends)
             place[rows] += 1
             rows = rows[place[rows] < len(self._ends)]
@@ -275,16 +295,13 @@ class _Law:
     def _in_turn(self, legs: Columns, begins: Column) -> bool:
         """Tell whether each leg comes when it has to, and finds its node in the status that the ones before left."""
         granted, registers = legs.fate == Fate.GRANTED, legs.registers
-        after = _carried(
-            np.select(
-                [granted, registers, legs.lapses],
-                [Status.REGISTERED, -1, Status.LAPSED],
-                Status.INTERRUPTED,
-            ),
-            begins,
-        )
-        after = np.where(after < 0, Status.UNREGISTERED, after)
-        before = np.concatenate([[0], after[:-1]])[: len(after)]
+        after = _AFTER[legs.what]
+        if (after < 0).any():
+            # A register that fails leaves the status as it was.
+            after = _carried(after, begins)
+            after[after < 0] = Status.UNREGISTERED
+        before = np.empty_like(after)
+        before[1:] = after[:-1]
         before[begins] = Status.UNREGISTERED
         holding_before = _HOLDING[before]
         holding = _HOLDING[after]
@@ -296,14 +313,17 @@ class _Law:
         for status, only in ((Status.LAPSED, "lapsed"), (Status.UNREGISTERED, "unregistered")):
             rows = np.flatnonzero(after == status)
             next_us[rows] = self._asked[only].after(rests_us[rows], legs.node[rows])
-        due_us = np.concatenate([[0], next_us[:-1]])[: len(next_us)]
+        due_us = np.empty_like(next_us)
+        due_us[1:] = next_us[:-1]
         due_us[begins] = self._first_register_us(legs.node[begins])
         ends = np.ones(len(begins), bool)
         ends[:-1] = begins[1:]
         # 24 h after the last contact the registration is lost, with the poll that is sent then, and not before.
-        contact_us = _carried(np.where(granted, last_us, -1), begins)
-        misses = ~granted & ~registers
-        lapses = misses & (last_us == contact_us + _DAY_US)
+        misses = np.flatnonzero(~granted & ~registers)
+        contact = np.maximum.accumulate(np.where(granted, np.arange(len(granted)), 0))[misses]
+        deadline_us = last_us[contact] + _DAY_US
+        lapses = np.zeros(len(granted), bool)
+        lapses[misses] = last_us[misses] == deadline_us
         return bool(
             (
                 (legs.found == before)
@@ -312,8 +332,8 @@ class _Law:
                 & (last_us <= self.end_us)
                 & (~ends | (next_us > self.end_us))
                 & (legs.lapses == lapses)
-                & (~misses | (last_us <= contact_us + _DAY_US))
             ).all()
+            and (last_us[misses] <= deadline_us).all()
         )
 
     def _slots(self, part: Part) -> bool:
@@ -435,12 +455,17 @@ class _Census:
         legs, end_us, latency_us = part.legs, law.end_us, law.latency_us
         polls, fate, registers = legs.polls.astype(np.int64), legs.fate, legs.registers
 
-        def by(delay_us: Any) -> Ints:
-            """Return how many requests of each leg had come so far by the end that takes ``delay_us``."""
-            counted: Ints = np.clip((end_us - delay_us - legs.first_us) // PERIOD_US + 1, 0, polls)
+        last_us = legs.last_us
+
+        def by(due_us: Ints) -> Ints:
+            """Return how many requests of each leg have come as far by the end as the last one comes at ``due_us``."""
+            missing = np.flatnonzero(due_us > end_us)
+            counted = polls.copy()
+            counted[missing] -= np.minimum((due_us[missing] - end_us - 1) // PERIOD_US + 1, polls[missing])
             return counted
 
-        arrived, ended = by(latency_us), by(law.known_after_us[fate])
+        lapsed_us = last_us + law.known_after_us[fate]
+        arrived, ended = by(last_us + latency_us), by(lapsed_us)
         granted, accepted = fate == Fate.GRANTED, ACCEPTED[fate]
         full, at_port = FULL[fate], AT_PORT[fate]
         decided = accepted | full
@@ -457,7 +482,6 @@ class _Census:
         self._add("unanswered", ended[~granted & (fate != Fate.FULL)].sum())
         self._add("lost", polls[fate == Fate.LOST].sum())
         self._add("unheard", arrived[SILENT[fate] & (fate != Fate.LOST)].sum())
-        lapsed_us = legs.last_us + law.known_after_us[fate]
         self._add("lapsed", (legs.lapses & (lapsed_us <= end_us)).sum())
         self._add("voided", len(part.voided.at_us))
         brought_back = granted & (legs.found == Status.LAPSED) & (ended > 0)
@@ -496,15 +520,16 @@ class _Census:
     def _long_stops(self, part: Part, law: _Law, asking: Column, accepted: Column) -> None:
         """Count who held a slot when a stop of more than 24 h began, and the registers that brought them back."""
         legs = part.legs
-        for start_us, end_us in law.downs:
-            if end_us - start_us <= _DAY_US or end_us > law.end_us:
+        long = [(start_us, end_us) for start_us, end_us in law.downs if end_us - start_us > _DAY_US]
+        for start_us, end_us in long if len(legs.node) else ():
+            if end_us > law.end_us:
                 continue
-            count = len(self.scenario.nodes)
-            held = _by_node(part.taken, start_us, count) - _by_node(part.voided, start_us, count)
+            held = _by_node(part.taken, start_us, legs.node) - _by_node(part.voided, start_us, legs.node)
             self._add("held over a day", held.sum())
             after = np.flatnonzero(asking & (legs.first_us + law.latency_us >= end_us))
-            node, first = np.unique(legs.node[after], return_index=True)
-            self._add("registered after a day", accepted[after[first[held[node] > 0]]].sum())
+            # Of each node the first one counts.
+            after = after[legs.of(after).begins]
+            self._add("registered after a day", accepted[after[held[legs.node[after] - legs.node[0]] > 0]].sum())
 
     def _note_overlaps(self, legs: Columns, law: _Law, lapsed_us: Ints) -> None:
         places = np.where(ACCEPTED[legs.fate], np.arange(len(legs.node)), 0)
@@ -586,7 +611,7 @@ class _Census:
         }
 
 
-def _by_node(slots: Slots, before_us: int, count: int) -> Ints:
-    """Return how many changes there were before ``before_us``, by node."""
-    counted: Ints = np.bincount(slots.node[slots.at_us < before_us], minlength=count)
+def _by_node(slots: Slots, before_us: int, nodes: Column) -> Ints:
+    """Return how many changes there were before ``before_us``, by node, counted from the first of ``nodes`` on."""
+    counted: Ints = np.bincount(slots.node[slots.at_us < before_us] - nodes[0], minlength=nodes[-1] - nodes[0] + 1)
     return counted

@@ -203,7 +203,7 @@ def test_slots_go_to_who_comes_first() -> None:
 
 def test_more_than_march_together_are_the_same() -> None:
     # Just above the number of nodes that march together, so that there are two parts.
-    count = (1 << 14) + 3
+    count = (1 << 12) + 3
     nodes = fleet("fdl", address=FIRST, application="report1", count=count, spread_over_us=2 * HOUR)
     stop = event(3 * HOUR, Verb.SERVER_STOP, lasts_us=26 * HOUR)
     again = event(30 * HOUR, Verb.NODE_REGISTER, *(each.name for each in nodes), only="lapsed")
