@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import io
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -80,6 +82,9 @@ def _readings(_context: click.Context, _parameter: click.Parameter, name: str | 
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the results as JSON.")
 @click.option("--junit", "junit_file", type=click.Path(path_type=Path), help="Write the results as JUnit XML.")
 @click.option("--trace", "trace_dir", type=click.Path(path_type=Path), help="Write each history as JSON Lines.")
+@click.option(
+    "--parquet", "parquet_dir", type=click.Path(path_type=Path), help="Write each history as Parquet, a file a table."
+)
 @click.option("-j", "workers", type=click.IntRange(1), default=1, help="How many processes run scenarios.")
 @click.option("--traceback", is_flag=True, help="Show where an error comes from, in full.")
 def run(
@@ -93,6 +98,7 @@ def run(
     json_file: Path | None,
     junit_file: Path | None,
     trace_dir: Path | None,
+    parquet_dir: Path | None,
     workers: int,
     traceback: bool,
 ) -> None:
@@ -109,6 +115,7 @@ def run(
 
     from harness.report.matrix import dependent_outcomes, matrix
     from harness.report.table import show_as_they_come, show_failures, summary
+    from harness.report.trace_file import trace_lines
     from harness.runner import InternalError, Outcome, jobs_for, run_jobs
 
     _check_system("server", server)
@@ -117,6 +124,9 @@ def run(
     for file in (json_file, junit_file):
         _claim(file)
     _make(trace_dir)
+    if parquet_dir is not None and find_spec("pyarrow") is None:
+        raise click.UsageError("--parquet needs pyarrow, which is not installed: pip install 'fdl-harness[parquet]'.")
+    _make(parquet_dir)
     jobs: list[Job] = []
     for scenario in scenarios:
         jobs += jobs_for(scenario, readings, seed=seed, every_poll=every_poll, server=server, node=node, wire=wire)
@@ -136,7 +146,12 @@ def run(
         console.print()
         for line in dependent_outcomes(results):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-    _write_reports(results, json_file, junit_file, trace_dir)
+    _write_reports(results, json_file, junit_file)
+    for result, name in zip(results, _names(results), strict=True):
+        if trace_dir is not None:
+            _write(trace_dir / f"{name}.jsonl", trace_lines(result))
+        if parquet_dir is not None:
+            _write_parquet(result, parquet_dir / name)
     console.print()
     console.print(summary(results), highlight=False)
     outcomes = [result.outcome for result in results]
@@ -282,23 +297,34 @@ def _write(file: Path, lines: Iterable[str]) -> None:
         raise click.UsageError(f"{file} cannot be written: {error.strerror or error}") from None
 
 
-def _write_reports(
-    results: Sequence[Result], json_file: Path | None, junit_file: Path | None, trace_dir: Path | None
-) -> None:
+def _write_reports(results: Sequence[Result], json_file: Path | None, junit_file: Path | None) -> None:
     from harness.report.as_json import results_as_text
     from harness.report.junit import results_as_junit
-    from harness.report.trace_file import trace_lines
 
     if json_file is not None:
         _write(json_file, [results_as_text(results)])
     if junit_file is not None:
         _write(junit_file, [results_as_junit(results)])
-    if trace_dir is not None:
-        names: dict[str, Any] = {}
-        for result in results:
-            stem = f"{Path(result.scenario.file).stem}.{result.reading.name}"
-            names[stem] = count = names.get(stem, 0) + 1
-            _write(trace_dir / f"{stem}{f'-{count}' if count > 1 else ''}.jsonl", trace_lines(result))
+
+
+def _names(results: Sequence[Result]) -> list[str]:
+    """Return a name for what is written of each result; no two are the same."""
+    names, seen = [], Counter[str]()
+    for result in results:
+        stem = f"{Path(result.scenario.file).stem}.{result.reading.name}"
+        seen[stem] += 1
+        names.append(f"{stem}-{seen[stem]}" if seen[stem] > 1 else stem)
+    return names
+
+
+def _write_parquet(result: Result, folder: Path) -> None:
+    from harness.report.parquet import write_parquet
+
+    _make(folder)
+    try:
+        write_parquet(result, folder)
+    except OSError as error:
+        raise click.UsageError(f"{folder} cannot be written: {error.strerror or error}") from None
 
 
 if __name__ == "__main__":
