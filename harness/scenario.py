@@ -44,6 +44,7 @@ class Verb(Enum):
     SERVER_CRASH = "server.crash"
     SERVER_CRASH_AT = "server.crash_at"
     SERVER_REBOOT = "server.reboot"
+    SERVER_POWER_LOSS = "server.power_loss"
     SERVER_LOGOUT = "server.logout"
     SERVER_SUSPEND = "server.suspend"
     SERVER_HANG = "server.hang"

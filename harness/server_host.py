@@ -27,10 +27,12 @@ _DOWN_EDGE = {
     Verb.SERVER_LOGOUT: EdgeKind.STOPPED,
     Verb.SERVER_CRASH: EdgeKind.CRASHED,
     Verb.SERVER_REBOOT: EdgeKind.REBOOTED,
+    Verb.SERVER_POWER_LOSS: EdgeKind.POWER_LOST,
     Verb.SERVER_SUSPEND: EdgeKind.SUSPENDED,
     Verb.SERVER_HANG: EdgeKind.HUNG,
 }
 _FREEZES = (Verb.SERVER_SUSPEND, Verb.SERVER_HANG)
+_REBOOTS = (Verb.SERVER_REBOOT, Verb.SERVER_POWER_LOSS)
 
 
 class Outgoing(NamedTuple):
@@ -264,10 +266,11 @@ class ServerHost:
 
     def _go_down(self, index: int, verb: Verb) -> None:
         if self._down is not None:
-            if verb is Verb.SERVER_REBOOT and not self.frozen and not self._destroyed:
+            if verb in _REBOOTS and not self.frozen and not self._destroyed:
                 # The machine is rebooted whether its program had ended or not, and may start it.
                 self._down = (index, self._down[1])
-                self._edge(EdgeKind.REBOOTED)
+                self._edge(_DOWN_EDGE[verb])
+                self._forget_unsynced(verb)
             return
         self._down = (index, self._agenda.now)
         if verb in _FREEZES:
@@ -277,6 +280,11 @@ class ServerHost:
             self._edge(_DOWN_EDGE[verb])
         else:
             self._end(_DOWN_EDGE[verb])
+            self._forget_unsynced(verb)
+
+    def _forget_unsynced(self, verb: Verb) -> None:
+        if verb is Verb.SERVER_POWER_LOSS:
+            self._wire.lose_power()
 
     def _end(self, kind: EdgeKind, *, value: int = 0) -> None:
         """The program ends, in order or not."""

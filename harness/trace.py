@@ -152,6 +152,7 @@ class EdgeKind(IntEnum):
     POINTED = 18  #: the Server Address was changed
     DISK_FULL = 19
     DISK_CLEARED = 20
+    POWER_LOST = 21  #: rebooted, and what was written and not synced is gone
 
 
 class Exchange(NamedTuple):

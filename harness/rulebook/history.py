@@ -41,7 +41,7 @@ __all__ = ["FAILED", "Downtime", "History", "NodeView", "Numbered"]
 Made = TypeVar("Made")
 
 _PERIOD_US = 2 * 3_600_000_000
-DOWN = (EdgeKind.STOPPED, EdgeKind.CRASHED, EdgeKind.REBOOTED)
+DOWN = (EdgeKind.STOPPED, EdgeKind.CRASHED, EdgeKind.REBOOTED, EdgeKind.POWER_LOST)
 FROZEN = (EdgeKind.SUSPENDED, EdgeKind.HUNG)
 _COPIED = TransitionReason.COPIED
 #: What changes a node's path or its answers in a way that other rules than those of cuts would have to follow.

@@ -74,11 +74,11 @@ class ServerFault(EventTable):
 
 
 class ServerReboot(EventTable):
-    """The server's machine is rebooted."""
+    """The server's machine is rebooted, or loses its power: then what its program wrote and did not sync is gone."""
 
     model_config = ConfigDict(title="server reboot")
 
-    do: Literal["server.reboot"] = _DO
+    do: Literal["server.reboot", "server.power_loss"] = _DO
     lasts: Lasting | None = Field(
         None, description="When the program runs again that starts with the machine. Left out: when it is started."
     )

@@ -3,7 +3,8 @@
 Code under test asks `datetime.now()`, `time.time()`, `time.monotonic()` and their like, and has to be shown the clocks
 of its own host. So at the edge of each call into it the functions that tell the time are exchanged, wherever a module
 holds them, and put back after it: outside of such a call everybody sees the real time, and in it everybody but the
-libraries of the harness does not. What is shown stands still during a call, as simulated time does.
+libraries of the harness does not. What is shown stands still during a call, as simulated time does. The functions
+that sync files are exchanged along with them, for `harness.systems.disk`.
 
 The wall clock comes with freezegun's ``datetime`` and ``date``, which know how to pass for the real ones. The other
 clocks are not freezegun's, whose monotonic clock goes back when the wall clock is set: ``time.monotonic`` shows the
@@ -21,11 +22,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from harness.clock import HostClock
+from harness.systems.disk import WATCHED, Disk, watching
 from harness.trace import EdgeKind
 from reference_server.protocol import Instant
 
@@ -71,8 +73,10 @@ class Host:
         self._true_us = true_us
         self._suspensions: list[tuple[int, int | None]] = []
         self._booted_us = 0
-        #: Whether the latest that happened to it is that its program crashed.
+        #: Whether the latest that happened to it is that its program ended without being told.
         self.crashed = False
+        #: The disk whose syncs are watched while code on this host is called.
+        self.disk: Disk | None = None
 
     @property
     def true_us(self) -> int:
@@ -85,10 +89,10 @@ class Host:
         At a reboot this clock and the boot-time clock begin anew.
         """
         now_us = self.true_us
-        self.crashed = what is EdgeKind.CRASHED
+        self.crashed = what in (EdgeKind.CRASHED, EdgeKind.POWER_LOST)
         if what is EdgeKind.SUSPENDED:
             self._suspensions.append((now_us, None))
-        elif what is EdgeKind.REBOOTED:
+        elif what in (EdgeKind.REBOOTED, EdgeKind.POWER_LOST):
             self._suspensions.clear()
             self._booted_us = now_us
         elif what is EdgeKind.RESUMED and self._suspensions and self._suspensions[-1][1] is None:
@@ -106,9 +110,11 @@ class Host:
         boot_us = since_start_us - self._clock.boot_us(self._booted_us)
         return Readings(wall_us, boot_us - asleep_us, boot_us)
 
-    def seen(self, at: Instant | None = None) -> AbstractContextManager[None]:
-        """Return a context in which whoever asks for the time is shown the `readings` of this host."""
-        return self.ambient.showing(self.readings(at))
+    @contextmanager
+    def seen(self, at: Instant | None = None) -> Iterator[None]:
+        """Let whoever asks for the time be shown the `readings` of this host, and syncs be those of its disk."""
+        with watching(self.disk), self.ambient.showing(self.readings(at)):
+            yield
 
 
 #: What is shown now, ``None`` outside of every call into code under test.
@@ -233,7 +239,7 @@ def _wall_date() -> datetime.datetime:
 
 
 class _Place(NamedTuple):
-    """A name of a module that holds something that tells the time: what it holds outside of calls, and in them."""
+    """A name of a module that holds something that is exchanged: what it holds outside of calls, and in them."""
 
     namespace: dict[str, Any]
     name: str
@@ -242,7 +248,7 @@ class _Place(NamedTuple):
 
 
 class Ambient:
-    """Exchanges what tells the time, wherever a module holds it. One is made for each run.
+    """Exchanges what tells the time and what syncs files, wherever a module holds it. One is made for each run.
 
     :raises ImportError: if freezegun is not installed.
     """
@@ -256,6 +262,7 @@ class Ambient:
             api.tz_offsets.append(_AT_GREENWICH)
         pairs: list[tuple[Any, Any]] = [(api.real_datetime, api.FakeDatetime), (api.real_date, api.FakeDate)]
         pairs += [(_real[name], fake) for name, fake in _fake.items()]
+        pairs += WATCHED
         #: What is exchanged, by its id. A test that freezes the time itself has freezegun's functions there.
         self._fakes = {id(getattr(api, f"fake_{name}", None)): fake for name, fake in _fake.items()}
         self._fakes |= {id(real): fake for real, fake in pairs}

@@ -63,6 +63,9 @@ class MachineUnderTest:
         """End the program."""
         self._do("it was ended", now, lambda memory: memory.stop(now), None)
 
+    def lose_power(self) -> None:
+        """What an authority holds is stored by the law."""
+
     def destroy(self) -> Sequence[Change]:
         """Revoke the authorization."""
         return self._do("it was destroyed", None, Memory.destroy, ())

@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.problems import Mistake
 from harness.systems.ambient import Host
+from harness.systems.disk import Disk
 from harness.systems.loading import System, called
 from harness.systems.programs import HangsError, NoAnswerError, Program, limited, program_of
 from harness.systems.troubles import in_full, told
@@ -51,9 +52,10 @@ class ServerUnderTest:
         self._reading = reading
         self._limit_s = limit_s
         self._host: Host | None = None
-        self._disk = TemporaryDirectory(prefix="fdl-harness-", ignore_cleanup_errors=True)
-        self._folder = Path(self._disk.name) / "folder"
+        self._temporary = TemporaryDirectory(prefix="fdl-harness-", ignore_cleanup_errors=True)
+        self._folder = Path(self._temporary.name) / "folder"
         self._folder.mkdir()
+        self._disk = Disk(self._folder)
         self._images = 0
         self._program: Program | None = None
         self._destroyed = False
@@ -65,6 +67,7 @@ class ServerUnderTest:
     def live_on(self, host: Host) -> None:
         """Let the program live on ``host``, whose clocks it sees."""
         self._host = host
+        host.disk = self._disk
 
     # The program's life.
 
@@ -73,6 +76,7 @@ class ServerUnderTest:
         if not self._destroyed:
             self._hung = 0
             self._tells_count = True
+            self._disk.write_back()
             self._program = self._made(now)
         return Started(self._program is not None, ())
 
@@ -115,6 +119,12 @@ class ServerUnderTest:
         if program is not None:
             with self._at.seen(now):
                 self._try("it was ended", program.drop if self._at.crashed else program.end)
+        if not self._at.crashed:
+            self._disk.write_back()
+
+    def lose_power(self) -> None:
+        """Let the folder hold what was synced."""
+        self._disk.lose_power()
 
     def destroy(self) -> Sequence[Change]:
         """Tell the program, if it has ``destroy``. It is never started again."""
@@ -153,7 +163,7 @@ class ServerUnderTest:
     def image(self) -> Path:
         """Return a copy of the folder."""
         self._images += 1
-        copy = Path(self._disk.name) / f"image-{self._images}"
+        copy = Path(self._temporary.name) / f"image-{self._images}"
         shutil.copytree(self._folder, copy, symlinks=True)
         return copy
 
@@ -162,6 +172,7 @@ class ServerUnderTest:
         assert self._program is None, "a running program has its files open"
         shutil.rmtree(self._folder)
         shutil.copytree(image, self._folder, symlinks=True)
+        self._disk.write_back()
         return ()
 
     def second(self, now: Instant) -> bool:
@@ -229,7 +240,8 @@ class ServerUnderTest:
         if program is not None:
             with self._at.seen():
                 self._try("it was ended", program.end)
-        self._disk.cleanup()
+        self._disk.close()
+        self._temporary.cleanup()
 
     # Inside.
 

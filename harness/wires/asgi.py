@@ -127,6 +127,9 @@ class Asgi:
         self._authority.stop(now)
         self._end()
 
+    def lose_power(self) -> None:
+        """The store has promised all that was answered to be on the disk."""
+
     def _end(self) -> None:
         self._store = None
         self._transport.app = _nobody

@@ -37,6 +37,7 @@ _DOWN = (
     Verb.SERVER_LOGOUT,
     Verb.SERVER_CRASH,
     Verb.SERVER_REBOOT,
+    Verb.SERVER_POWER_LOSS,
     Verb.SERVER_SUSPEND,
     Verb.SERVER_HANG,
     Verb.SERVER_DESTROY,

@@ -41,6 +41,9 @@ class Memory:
         """End the program."""
         self.authority.stop(now)
 
+    def lose_power(self) -> None:
+        """All that was answered is promised to be on the disk, by the law."""
+
     def destroy(self) -> Sequence[Change]:
         """Revoke the authorization."""
         return self.authority.destroy()

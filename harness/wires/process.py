@@ -170,6 +170,9 @@ class ProcessWire:
             self._process.kill()
         self._ended()
 
+    def lose_power(self) -> None:
+        """The store has promised all that was answered to be on the disk."""
+
     def _ended(self) -> None:
         self._disconnect()
         if self._process is not None:

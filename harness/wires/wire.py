@@ -47,6 +47,9 @@ class Wire(Protocol):
     def stop(self, now: Instant) -> None:
         """End the program, politely or by a crash. What it has stored stays."""
 
+    def lose_power(self) -> None:
+        """Lose what was written and never promised to be on the disk. The program must not be running."""
+
     def destroy(self) -> Sequence[Change]:
         """Revoke the authorization on this machine for ever (``-destroy``)."""
 

@@ -203,6 +203,7 @@ def test_the_end_of_a_fault_is_the_verb_that_undoes_it() -> None:
     ends = {
         Verb.SERVER_STOP: Verb.SERVER_START,
         Verb.SERVER_CRASH: Verb.SERVER_START,
+        Verb.SERVER_POWER_LOSS: Verb.SERVER_START,
         Verb.SERVER_SUSPEND: Verb.SERVER_RESUME,
         Verb.NODE_STOP: Verb.NODE_START,
         Verb.NODE_CRASH: Verb.NODE_START,

@@ -124,10 +124,11 @@ def test_the_server_and_what_happens_to_its_program_by_itself() -> None:
     meant = ServerSpec(address=0x0A000001, port=443, name="fdl.example.org", ttl_us=HOUR, autostart=True)
     assert loads(text(server=server)).server == meant
     # Where the program starts with the machine, a reboot is over when the machine is back; else somebody starts it.
-    reboot = 'do = "server.reboot"\nlasts = "5m"'
-    assert one(reboot, server=server).until_us == HOUR + 300 * SECOND
-    (problem,) = wrong(f'at = "1h"\n{reboot}')
-    assert "nothing starts the program" in str(problem)
+    for verb in ("server.reboot", "server.power_loss"):
+        reboot = f'do = "{verb}"\nlasts = "5m"'
+        assert one(reboot, server=server).until_us == HOUR + 300 * SECOND
+        (problem,) = wrong(f'at = "1h"\n{reboot}')
+        assert "nothing starts the program" in str(problem)
     # The end of a session is nothing to a program that was started with nohup.
     assert one('do = "server.logout"').idle
     assert not one('do = "server.logout"', server="[server]\nnohup = false").idle
@@ -218,6 +219,7 @@ STOP = 'at = "1h"\ndo = "server.stop"'
             "one copy for each node",
         ),
         ([STOP, 'at = "2h"\ndo = "server.reboot"'], "events[1].at", "already down"),
+        ([STOP, 'at = "2h"\ndo = "server.power_loss"'], "events[1].at", "already down"),
         (['at = "1h"\ndo = "licence.change"'], "events[0]", "nothing that changes"),
         (['at = "1h"\ndo = "licence.change"\nzone = "UTC"'], "events[0]", "nothing that changes"),
         (

@@ -9,10 +9,11 @@ import pytest
 
 from harness.expectations import Timelines
 from harness.rulebook import Ruling, judge
-from harness.scenario import Verb
+from harness.scenario import Event, Verb
 from harness.trace import NEVER, EdgeKind, Outcome, SlotChange, Spoilt, Status, Trace, Verdict
+from harness.wires import Memory
 from harness.world import run
-from reference_server.protocol import Code
+from reference_server.protocol import Code, Instant
 from reference_server.readings import LITERAL, READINGS
 from tests.harness.stage import LATENCY, a_world, broken, event, exchanges, play, turns
 from tests.rulebook.hand import DAY, FIRST, HOUR, MINUTE, SECOND, node
@@ -156,15 +157,51 @@ def test_a_server_that_hangs_answers_nothing_and_forgets_nothing() -> None:
     assert not broken(hang)
 
 
-def test_after_a_reboot_the_program_is_down_until_somebody_starts_it() -> None:
+@pytest.mark.parametrize("verb", [Verb.SERVER_REBOOT, Verb.SERVER_POWER_LOSS])
+def test_after_a_reboot_the_program_is_down_until_somebody_starts_it(verb: Verb) -> None:
     # Where the program starts with the machine, the scenario file gives the event an end (see test_scenario_file).
     for faults, outcome in (
-        ([event(HOUR, Verb.SERVER_REBOOT)], Outcome.UNANSWERED),
-        ([event(HOUR, Verb.SERVER_REBOOT, lasts_us=5 * MINUTE)], Outcome.POSITIVE),
-        ([event(HOUR, Verb.SERVER_REBOOT), event(90 * MINUTE, Verb.SERVER_START)], Outcome.POSITIVE),
+        ([event(HOUR, verb)], Outcome.UNANSWERED),
+        ([event(HOUR, verb, lasts_us=5 * MINUTE)], Outcome.POSITIVE),
+        ([event(HOUR, verb), event(90 * MINUTE, Verb.SERVER_START)], Outcome.POSITIVE),
     ):
         assert exchanges(play(*faults))[1].outcome == outcome
         assert not broken(*faults)
+
+
+def test_the_reference_server_loses_nothing_with_the_power_that_it_has_answered() -> None:
+    # 1 us before the poll of 2 h arrives, and 1 us after: it is like a reboot then.
+    for at_us in (2 * HOUR + LATENCY - 1, 2 * HOUR + LATENCY + 1):
+        lost, rebooted = (
+            play(event(at_us, verb, lasts_us=5 * MINUTE), duration_us=27 * HOUR)
+            for verb in (Verb.SERVER_POWER_LOSS, Verb.SERVER_REBOOT)
+        )
+        assert [what for _, what, _ in edges(lost)] == [EdgeKind.POWER_LOST, EdgeKind.STARTED]
+        assert lost.digest() == rebooted.digest()
+
+
+def test_the_wire_is_told_of_a_lost_power_once_the_program_is_gone() -> None:
+    told = []
+
+    class Notes(Memory):
+        def stop(self, now: Instant) -> None:
+            super().stop(now)
+            told.append("stopped")
+
+        def lose_power(self) -> None:
+            told.append("lost")
+
+    def played(*events: Event) -> list[str]:
+        told.clear()
+        run(a_world(*events), LITERAL, wire=Notes)
+        return told
+
+    assert played(event(HOUR, Verb.SERVER_REBOOT)) == ["stopped"]
+    assert played(event(HOUR, Verb.SERVER_POWER_LOSS)) == ["stopped", "lost"]
+    # What a crashed program has written is the kernel's still.
+    crash = event(BEFORE_2H, Verb.SERVER_CRASH_AT, moment="received")
+    assert played(crash, event(3 * HOUR, Verb.SERVER_POWER_LOSS)) == ["stopped", "lost"]
+    assert played(crash, event(3 * HOUR, Verb.SERVER_REBOOT)) == ["stopped"]
 
 
 def test_the_end_of_a_session_ends_a_program_that_was_not_started_with_nohup() -> None:
@@ -351,13 +388,17 @@ def test_a_machine_that_was_wrong_from_the_start_has_started_its_program() -> No
     assert not broken(drift)
 
 
-def test_a_reboot_brings_a_crashed_program_back_that_starts_with_the_machine() -> None:
+@pytest.mark.parametrize(
+    ("verb", "edge"),
+    [(Verb.SERVER_REBOOT, EdgeKind.REBOOTED), (Verb.SERVER_POWER_LOSS, EdgeKind.POWER_LOST)],
+)
+def test_a_reboot_brings_a_crashed_program_back_that_starts_with_the_machine(verb: Verb, edge: EdgeKind) -> None:
     faults = [
         event(BEFORE_2H, Verb.SERVER_CRASH_AT, moment="received"),
-        event(3 * HOUR, Verb.SERVER_REBOOT, lasts_us=5 * MINUTE),
+        event(3 * HOUR, verb, lasts_us=5 * MINUTE),
     ]
     trace = play(*faults)
-    assert [what for _, what, _ in edges(trace)] == [EdgeKind.CRASHED, EdgeKind.REBOOTED, EdgeKind.STARTED]
+    assert [what for _, what, _ in edges(trace)] == [EdgeKind.CRASHED, edge, EdgeKind.STARTED]
     assert exchanges(trace)[2].outcome == Outcome.POSITIVE
     assert not broken(*faults)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from reference_server.authority import Authority, Power
+from reference_server.files import write_whole
 from reference_server.licence import Licence
 from reference_server.program.clocks import now
 from reference_server.protocol import (
@@ -92,7 +93,7 @@ class Server:
         self._lock.close()
 
     def _save(self) -> None:
-        self._file.write_bytes(pickle.dumps(self._authority.stored()))
+        write_whole(self._file, pickle.dumps(self._authority.stored()))
 
 
 class Validator(Server):

@@ -256,13 +256,14 @@ def test_a_program_that_hangs_does_not_stop_the_clocks() -> None:
     assert hung.readings() == (START_US + 4 * HOUR_US, 4 * HOUR_US, 4 * HOUR_US)
 
 
-def test_a_reboot_begins_anew_and_the_wall_clock_goes_on() -> None:
+@pytest.mark.parametrize("what", [EdgeKind.REBOOTED, EdgeKind.POWER_LOST])
+def test_a_reboot_begins_anew_and_the_wall_clock_goes_on(what: EdgeKind) -> None:
     now = [1 * HOUR_US]
     # 100 ppm of two hours are 720 ms, of three 1080.
     rebooted = host(HostClock(START_US, drifts=[(0, Fraction(100))]), now)
     rebooted.happened(EdgeKind.SUSPENDED)
     now[0] = 2 * HOUR_US
-    rebooted.happened(EdgeKind.REBOOTED)
+    rebooted.happened(what)
     assert rebooted.readings() == (START_US + 2 * HOUR_US + 720_000, 0, 0)
     now[0] = 3 * HOUR_US
     assert rebooted.readings() == (START_US + 3 * HOUR_US + 1_080_000, HOUR_US + 360_000, HOUR_US + 360_000)

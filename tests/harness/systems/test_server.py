@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -223,14 +224,80 @@ def test_a_crash_does_not_ask_the_program_to_put_its_house_in_order(on: On, fact
 
     stage = on(make)
     host = stage.wire._at
-    for what in (EdgeKind.CRASHED, EdgeKind.STOPPED):
+    for what in (EdgeKind.CRASHED, EdgeKind.POWER_LOST, EdgeKind.STOPPED):
         assert stage.start()
         host.happened(EdgeKind.STARTED)
         host.happened(what)
         stage.wire.stop(stage.clock.instant(0))
         closed.append(what.name)
-    assert closed == ["CRASHED", "closed", "STOPPED"]
+    assert closed == ["CRASHED", "POWER_LOST", "closed", "STOPPED"]
     assert stage.whats == []
+
+
+class Careless(Validator):
+    """It writes how often it was asked, and syncs that the first time alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "asked"
+        self.asked = int(self.file.read_text()) if self.file.exists() else 0
+
+    def respond(self, body: bytes, source: str) -> tuple[int, bytes]:
+        self.asked += 1
+        with self.file.open("w") as file:
+            file.write(str(self.asked))
+            file.flush()
+            if self.asked == 1:
+                os.fsync(file.fileno())
+        return super().respond(body, source)
+
+    def registered(self) -> int:
+        return self.asked
+
+
+@pytest.mark.parametrize(
+    ("before", "remembered"),
+    [
+        # Asked twice, and only the first was synced.
+        ([EdgeKind.POWER_LOST], 1),
+        # In time the kernel writes everything back: it has that while the program is down, and before it runs again.
+        ([EdgeKind.STOPPED], 2),
+        ([EdgeKind.CRASHED, EdgeKind.STARTED, EdgeKind.POWER_LOST], 2),
+        # A crash alone keeps what the kernel has, and a power loss of the machine that is down does not.
+        ([EdgeKind.CRASHED], 1),
+    ],
+)
+def test_a_power_loss_takes_what_was_not_synced(on: On, before: list[EdgeKind], remembered: int) -> None:
+    stage = on(Careless)
+    host, now = stage.wire._at, stage.clock.instant(0)
+    stage.start()
+    stage.ask()
+    stage.ask()
+    for what in before:
+        host.happened(what)
+        if what is EdgeKind.STARTED:
+            stage.start()
+        else:
+            stage.wire.stop(now)
+    stage.wire.lose_power()
+    stage.start()
+    assert stage.wire.registered(now) == remembered
+    assert stage.whats == []
+
+
+def test_a_snapshot_that_is_put_back_is_on_the_disk(on: On) -> None:
+    stage = on(Careless)
+    now = stage.clock.instant(0)
+    stage.start()
+    stage.ask()
+    stage.ask()
+    image = stage.wire.image()
+    stage.ask()
+    stage.wire._at.happened(EdgeKind.CRASHED)
+    stage.wire.stop(now)
+    stage.wire.put_back(image)
+    stage.wire.lose_power()
+    stage.start()
+    assert stage.wire.registered(now) == 2
 
 
 def test_nothing_is_left_behind() -> None:
