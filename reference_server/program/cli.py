@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from itertools import pairwise
 from typing import NamedTuple
@@ -66,7 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             run(speaker, call.port)
     except StopError as stop:
-        click.echo(speaker.say(stop.text, **stop.values), err=True)
+        # The exit code is right whether anybody can read the reason or not: on a full disk nobody can.
+        with suppress(OSError):
+            click.echo(speaker.say(stop.text, **stop.values), err=True)
         raise SystemExit(stop.code) from None
 
 

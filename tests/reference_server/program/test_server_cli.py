@@ -239,6 +239,18 @@ def test_a_server_whose_banner_nobody_can_read_runs_all_the_same(place: Place) -
     assert process.returncode == 0
 
 
+def test_a_reason_that_nobody_can_read_has_its_exit_code_all_the_same(place: Place) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*AS_ROOT, place.bundle / "bin/server", "-port", "0"],
+            env=environment(place.root),
+            stderr=full,
+            timeout=60,
+            check=False,
+        )
+    assert ended.returncode == Exit.USAGE
+
+
 def test_by_default_it_speaks_chinese(place: Place) -> None:
     printed = Server.started(place.bundle, place.root, options=()).end()
     assert "服务器地址" in printed
