@@ -18,7 +18,7 @@ from harness.trace import NEVER, SERVER_HOST, EdgeKind, Spoilt, Verdict
 from harness.wires import Memory, Wire, WithNetwork
 from reference_server.authority import Authority, Change
 from reference_server.licence import Licence
-from reference_server.protocol import Answer, Instant, Refusal, Request
+from reference_server.protocol import Answer, Instant, ProtocolError, Refusal, Request, decode_request
 
 __all__ = ["Outgoing", "ServerHost", "licence_of"]
 
@@ -54,6 +54,16 @@ def licence_of(spec: LicenceSpec) -> Licence:
         version=spec.version,
         expires_us=spec.expires_us,
     )
+
+
+def _is_request(said: Request | bytes) -> bool:
+    """Tell whether there is anything to store: what is no request is refused and forgotten."""
+    if isinstance(said, bytes):
+        try:
+            decode_request(said)
+        except ProtocolError:
+            return False
+    return True
 
 
 class ServerHost:
@@ -340,9 +350,10 @@ class ServerHost:
             return Outgoing(None)
         self.note_skipped_date()
         moment = "" if self._crash_at is None else self._crash_at[1]
-        if self._full or moment == "received":
+        unstored = bool(self._full) and _is_request(request)
+        if unstored or moment == "received":
             # Nothing is stored, so nothing has happened; a full disk is answered with an error that is no answer.
-            verdict = Verdict.NONE if self._full else Verdict.CONNECTION_REFUSED
+            verdict = Verdict.NONE if unstored else Verdict.CONNECTION_REFUSED
             if not known:
                 self._record.arrived(self._agenda.now, place, verdict, self._place)
             self._crash(place)

@@ -111,6 +111,19 @@ def test_a_server_that_cannot_store_says_nothing_and_ends() -> None:
     assert not broken(*faults, duration_us=9 * HOUR)
 
 
+def test_what_is_no_request_is_refused_on_a_full_disk_too() -> None:
+    # a reports what is no address with its polls at 2 h and at 4 h: there is nothing to store of them. That of 6 h is
+    # one again.
+    faults = [
+        event(HOUR, Verb.DISK_FILL),
+        event(HOUR, Verb.NODE_REPORT, "a", text="x", lasts_us=4 * HOUR),
+    ]
+    trace = play(*faults, duration_us=7 * HOUR)
+    assert [each.verdict for each in exchanges(trace)[1:]] == [10001, 10001, Verdict.NONE]
+    assert edges(trace)[-1] == (6 * HOUR + LATENCY, EdgeKind.CRASHED, 1)
+    assert not broken(*faults, duration_us=7 * HOUR)
+
+
 def test_a_full_disk_that_nobody_writes_to_harms_nobody() -> None:
     assert play(event(HOUR, Verb.DISK_FILL, lasts_us=30 * MINUTE)).digest() == play().digest()
 
