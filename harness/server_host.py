@@ -15,7 +15,7 @@ from harness.faults import Happening, Phase, Plan
 from harness.recorder import Recorder
 from harness.scenario import Certificate, LicenceSpec, Scenario, Verb
 from harness.trace import NEVER, SERVER_HOST, EdgeKind, Spoilt, Verdict
-from harness.wires import Memory, Wire, WithNetwork
+from harness.wires import Memory, Wire, WithDisk, WithNetwork
 from reference_server.authority import Authority, Change
 from reference_server.licence import Licence
 from reference_server.protocol import Answer, Instant, ProtocolError, Refusal, Request, decode_request
@@ -224,6 +224,8 @@ class ServerHost:
             self._use_licence()
         elif in_force is self._drifts:
             self._wire.drift(bool(in_force))
+        elif isinstance(self._wire, WithDisk):
+            self._wire.fill(bool(in_force))
 
     def _use_licence(self) -> None:
         """Put the licence file in place that the issuer has made last."""
@@ -259,7 +261,7 @@ class ServerHost:
             self._start(self.clock.instant_before_steps(now), now - down[1])
 
     def _start(self, now: Instant, downtime_us: int) -> None:
-        if self._full or (self._place and self._destroyed):
+        if (self._full and not isinstance(self._wire, WithDisk)) or (self._place and self._destroyed):
             # A program that cannot store anything does not run, nor does one that was copied with its tombstone.
             self._edge(EdgeKind.STARTED, done=False)
             return
@@ -354,6 +356,10 @@ class ServerHost:
         if unstored or moment == "received":
             # Nothing is stored, so nothing has happened; a full disk is answered with an error that is no answer.
             verdict = Verdict.NONE if unstored else Verdict.CONNECTION_REFUSED
+            if unstored and isinstance(self._wire, WithDisk):
+                self._look_before()
+                self._wire.ask_in_vain(request, source, self.clock.instant(self._agenda.now))
+                self._asked_us = self._agenda.now
             if not known:
                 self._record.arrived(self._agenda.now, place, verdict, self._place)
             self._crash(place)

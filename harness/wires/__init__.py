@@ -6,9 +6,20 @@ is a wire or part of one. The same scenario gives the same verdicts over each wi
 
 from harness.wires.memory import Memory
 from harness.wires.names import ASGI, MEMORY, NETNS, TLS, WIRES
-from harness.wires.wire import ServerFactory, Unfit, Wire, WireFactory, WithNetwork
+from harness.wires.wire import ServerFactory, Unfit, Wire, WireFactory, WithDisk, WithNetwork
 
-__all__ = ["MEMORY", "WIRES", "Memory", "ServerFactory", "Unfit", "Wire", "WireFactory", "WithNetwork", "wire_named"]
+__all__ = [
+    "MEMORY",
+    "WIRES",
+    "Memory",
+    "ServerFactory",
+    "Unfit",
+    "Wire",
+    "WireFactory",
+    "WithDisk",
+    "WithNetwork",
+    "wire_named",
+]
 
 
 def wire_named(name: str) -> WireFactory:

@@ -4,7 +4,8 @@ What is common to the wires that run the real program: its life, its licence fil
 is libfaketime's, so that the libraries see it, too; the boot-time clock, which that cannot change, is read from a file
 (`reference_server.program.clocks`). Both are exact to the microsecond, and nothing of the real time gets in.
 
-A program is ended by SIGKILL, however the scenario calls it: what it has answered is stored, or it is lost.
+A program is ended by SIGKILL, however the scenario calls it: what it has answered is stored, or it is lost. One whose
+disk is full ends itself: it may write no byte to any file (RLIMIT_FSIZE), which then fails as on a full disk.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import resource
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Timer
@@ -41,6 +43,8 @@ FAKETIME = ("/usr/lib/*/faketime", "/usr/lib/faketime", "/usr/lib64/faketime", "
 NO_FAKETIME = "libfaketime, which sets the clock of the server program, is not installed (apt-get install faketime)"
 #: How long a program may take to start, in seconds.
 _START_SECONDS = 60.0
+#: How long one may take to end by itself, in seconds.
+_END_SECONDS = 30.0
 #: Somebody else may take a port between its choice and its use.
 _PORTS_TRIED = 5
 _REFUSALS = frozenset({Exit.DESTROYED, Exit.FOREIGN_MACHINE, Exit.SECOND_PROGRAM})
@@ -105,6 +109,7 @@ class ProcessWire:
         }
         self.port = 0
         self._process: subprocess.Popen[str] | None = None
+        self._full = False
 
     @property
     def ca(self) -> Path:
@@ -114,11 +119,13 @@ class ProcessWire:
     # The program's life.
 
     def start(self, now: Instant, *, downtime_us: int) -> Started:
-        """Start the program. It may refuse to run: destroyed, or on a foreign machine."""
+        """Start the program. It may refuse to run: destroyed, on a foreign machine, or on a full disk."""
         self._clocks.set(now)
         self._process = self._launched()
         if self._process is None:
             return Started(False, ())
+        if self._full:
+            raise ProgramError("the server program runs, though it can store nothing on its full disk")
         self._connect()
         return Started(True, ())
 
@@ -127,7 +134,7 @@ class ProcessWire:
         for _ in range(_PORTS_TRIED):
             self.port = self._free_port()
             process, code = self._run(self.port)
-            if process is not None or code in _REFUSALS:
+            if process is not None or code in _REFUSALS or (self._full and code == Exit.STATE_DAMAGED):
                 return process
             if code != Exit.PORT_IN_USE:
                 raise ProgramError(f"the server program ended with {code}: {self._log()}")
@@ -142,6 +149,9 @@ class ProcessWire:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                # A program that may write nothing is told so by an error, not killed by the signal that comes too.
+                preexec_fn=_write_nothing if self._full else None,
+                restore_signals=not self._full,
             )
         assert process.stdout is not None, "it is a pipe"
         listens = Speaker("en").say(Text.BANNER_RUNNING, port=port)
@@ -222,6 +232,22 @@ class ProcessWire:
         """Change the machine's id, or change it back."""
         (self._machine / "etc/machine-id").write_text("id-of-another\n" if drifted else "id-of-one\n")
 
+    def fill(self, full: bool) -> None:
+        """Let the program write nothing more, or let it write again."""
+        self._full = full
+        if self._process is not None:
+            _limit(self._process.pid, full)
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Let the disk have room for a moment."""
+        full = self._full
+        self.fill(False)
+        try:
+            yield
+        finally:
+            self.fill(full)
+
     def _state_files(self) -> list[Path]:
         state = self._record.state
         return sorted(state.parent.glob(f"{state.name}*"))
@@ -258,6 +284,25 @@ class ProcessWire:
         except ProtocolError:
             return Reply(None, [])
 
+    def ask_in_vain(self, request: Request | bytes, source: int, now: Instant) -> None:
+        """Send the request to a program that cannot store it. It has to say nothing, and to end as it is documented.
+
+        :raises ProgramError: if it does otherwise.
+        """
+        answer = self.ask(request, source, now).answer
+        if answer is not None:
+            raise ProgramError(f"the server program answered what it cannot have stored: {answer}")
+        assert self._process is not None, "only a running program is asked"
+        process = self._process
+        # It waits for those who are connected.
+        self._disconnect()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_END_SECONDS)
+        if process.returncode != Exit.STORE_FAILED:
+            did = "goes on" if process.returncode is None else f"ended with {process.returncode}"
+            raise ProgramError(f"the server program, which cannot store anything, {did}; it said: {self._log()}")
+        self._ended()
+
     def _exchange(self, method: str, path: str, body: bytes, source: int | None, own: int | None) -> bytes:
         """Return the body of the response to what a node at the address ``own`` sends, and the server sees come from
         ``source``; with ``None`` somebody at the server itself asks.
@@ -281,9 +326,13 @@ class ProcessWire:
         return ()
 
     def registered(self, now: Instant) -> int:
-        """Return the number that the program shows on its status page."""
+        """Return the number that the program shows on its status page.
+
+        Nobody asks that in the scenario, so a disk that is full in it has room for what the program may store then.
+        """
         self._clocks.set(now)
-        return int(json.loads(self._exchange("GET", STATUS, b"", None, None))["registered"])
+        with self._room():
+            return int(json.loads(self._exchange("GET", STATUS, b"", None, None))["registered"])
 
     def close(self) -> None:
         """Kill the program if it runs, and remove its folder."""
@@ -300,6 +349,16 @@ def _finish(process: subprocess.Popen[str]) -> None:
     process.communicate()
     for name in (f"faketime_shm_{process.pid}", f"sem.faketime_sem_{process.pid}"):
         Path("/dev/shm", name).unlink(missing_ok=True)  # noqa: S108 - where that library has them
+
+
+def _limit(pid: int, full: bool) -> None:
+    """Let a process write nothing to files, or whatever it was allowed at first."""
+    _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0 if full else most, most))
+
+
+def _write_nothing() -> None:
+    _limit(0, True)
 
 
 class _Clocks:

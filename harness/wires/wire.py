@@ -14,7 +14,7 @@ from reference_server.licence import Licence
 from reference_server.protocol import Instant, Request
 from reference_server.readings import Reading
 
-__all__ = ["ServerFactory", "Started", "Unfit", "Wire", "WireFactory", "WithNetwork"]
+__all__ = ["ServerFactory", "Started", "Unfit", "Wire", "WireFactory", "WithDisk", "WithNetwork"]
 
 ServerFactory: TypeAlias = Callable[[Licence, Reading], Authority]
 
@@ -99,6 +99,20 @@ class WithNetwork(Protocol):
 
     def refuse(self, address: int) -> None:
         """Connect from ``address`` to a program that does not run, whose port has to refuse."""
+
+
+@runtime_checkable
+class WithDisk(Protocol):
+    """What a wire has besides whose program writes to a disk that can be full: it shows what the program does then.
+
+    A `start` with a full disk has to fail.
+    """
+
+    def fill(self, full: bool) -> None:
+        """Let the machine's disk be full, or have room again."""
+
+    def ask_in_vain(self, request: Request | bytes, source: int, now: Instant) -> None:
+        """Carry a request to the running program, which cannot store it: it has to end without an answer."""
 
 
 #: Makes a wire to a server that the factory makes from a licence and a reading.

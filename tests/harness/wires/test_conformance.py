@@ -9,11 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from harness.wires import WIRES, Unfit, Wire, wire_named
+from harness.wires import WIRES, Unfit, Wire, WithDisk, wire_named
 from harness.wires.installed import scratch
+from harness.wires.process import ProcessWire, ProgramError
 from reference_server.authority import Authority
 from reference_server.licence import Licence
-from reference_server.protocol import Answer, Grant, Instant, Poll, Refusal, Register, Release, Request, Unbind
+from reference_server.protocol import (
+    Answer,
+    Code,
+    Grant,
+    Instant,
+    Poll,
+    ProtocolError,
+    Refusal,
+    Register,
+    Release,
+    Request,
+    Unbind,
+)
 from reference_server.readings import LITERAL
 
 #: Sunday, 2026-03-01, in microseconds.
@@ -163,6 +176,86 @@ def test_a_real_program_on_a_drifted_machine_refuses_to_be_destroyed() -> None:
     with pytest.raises(Unfit, match="refuses -destroy, too"):
         made.destroy()
     made.close()
+
+
+# A disk that is full.
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.wire(name)) for name in PROGRAMS])
+def program(request: pytest.FixtureRequest) -> Iterator[ProcessWire]:
+    """A real program that runs and has granted a slot."""
+    made = wire_named(request.param)(Authority, LICENCE, LITERAL)
+    assert isinstance(made, ProcessWire)
+    assert made.start(at(0), downtime_us=0).runs
+    told(made, asked(Register, "a"), 5_000)
+    yield made
+    made.close()
+
+
+def test_a_program_that_cannot_store_ends_without_an_answer_and_forgets_nothing(program: ProcessWire) -> None:
+    assert isinstance(program, WithDisk)
+    program.fill(True)
+    # There is nothing to store of what is no request, nor of a question about the slots.
+    assert isinstance(told(program, b"{", 6_000), Refusal)
+    assert program.registered(at(7_000)) == 1
+    program.ask_in_vain(asked(Register, "b", address=FIRST + 1), FIRST + 1, at(8_000))
+    program.stop(at(8_000))
+    assert not program.start(at(HOUR), downtime_us=HOUR).runs
+    program.fill(False)
+    assert program.start(at(2 * HOUR), downtime_us=HOUR).runs
+    assert program.registered(at(2 * HOUR)) == 1
+    assert isinstance(told(program, asked(Poll, "a", 2), 2 * HOUR), Grant)
+
+
+def test_a_disk_that_has_room_again_in_time_harms_nobody(program: ProcessWire) -> None:
+    program.fill(True)
+    program.fill(False)
+    assert isinstance(told(program, asked(Poll, "a", 2), 2 * HOUR), Grant)
+
+
+def test_slots_that_become_void_on_a_full_disk_are_counted(program: ProcessWire) -> None:
+    program.fill(True)
+    assert program.registered(at(5_000 + DAY)) == 1
+    assert program.registered(at(5_000 + DAY + 1)) == 0
+    # The disk is as full as before.
+    program.ask_in_vain(asked(Register, "a", 2), FIRST, at(2 * DAY))
+
+
+def test_a_program_that_answers_on_a_full_disk_is_found_out(program: ProcessWire) -> None:
+    with pytest.raises(ProgramError, match="answered what it cannot have stored: Grant"):
+        program.ask_in_vain(asked(Poll, "a", 2), FIRST, at(2 * HOUR))
+
+
+def test_a_program_that_goes_on_or_ends_otherwise_on_a_full_disk_is_found_out(
+    program: ProcessWire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What it says to bytes that are no request is hidden, so that it says nothing, and goes on.
+    monkeypatch.setattr("harness.wires.process.decode_answer", _unreadable)
+    monkeypatch.setattr("harness.wires.process._END_SECONDS", 0.1)
+    with pytest.raises(ProgramError, match="cannot store anything, goes on"):
+        program.ask_in_vain(b"{", FIRST, at(2 * HOUR))
+    process = program._process
+    assert process is not None
+    program._connect()
+    monkeypatch.setattr(type(program), "_disconnect", lambda self: process.terminate())
+    monkeypatch.setattr("harness.wires.process._END_SECONDS", 30.0)
+    with pytest.raises(ProgramError, match="cannot store anything, ended with 0"):
+        program.ask_in_vain(b"{", FIRST, at(3 * HOUR))
+    monkeypatch.undo()
+
+
+def _unreadable(_: bytes) -> Answer:
+    raise ProtocolError(Code.JSON_PARSER_ERROR, "hidden")
+
+
+def test_a_program_that_runs_although_it_can_store_nothing_is_found_out(
+    program: ProcessWire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program.stop(at(HOUR))
+    program.fill(True)
+    monkeypatch.setattr("harness.wires.process._write_nothing", lambda: None)
+    with pytest.raises(ProgramError, match="can store nothing on its full disk"):
+        program.start(at(2 * HOUR), downtime_us=HOUR)
 
 
 def test_without_libfaketime_no_program_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
