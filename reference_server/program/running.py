@@ -23,7 +23,7 @@ from reference_server.program.messages import Speaker, Text
 from reference_server.program.record import BundleRecord, LockHeldError, Role, lock, machine_lock
 from reference_server.program.service import Service
 from reference_server.program.serving import end_on_signals, most_connections, open_port, serve, server_of
-from reference_server.program.store import Store, StoreError
+from reference_server.program.store import CannotWriteError, Store, StoreError
 from reference_server.program.tls import certificate, local_addresses
 from reference_server.readings import LITERAL
 
@@ -81,10 +81,16 @@ def _store(here: Here) -> Store:
         for bundle in licence.replaces:
             BundleRecord(record_folder(), bundle).replace()
     except StoreError as error:
-        raise StopError(Exit.STATE_DAMAGED, Text.STATE_DAMAGED, path=record.state, reason=error) from None
+        raise _unusable(record, error) from None
     except OSError as error:
         raise StopError(Exit.STATE_DAMAGED, Text.CANNOT_WRITE, path=record.folder, reason=error.strerror) from None
     return store
+
+
+def _unusable(record: BundleRecord, error: StoreError) -> StopError:
+    # Nobody destroys a bundle because a disk is full.
+    text = Text.CANNOT_WRITE if isinstance(error, CannotWriteError) else Text.STATE_DAMAGED
+    return StopError(Exit.STATE_DAMAGED, text, path=record.state, reason=error)
 
 
 def _serve(speaker: Speaker, here: Here, store: Store, listening: socket.socket) -> None:
@@ -99,7 +105,7 @@ def _serve(speaker: Speaker, here: Here, store: Store, listening: socket.socket)
         gone = [change.installation for change in authority.start(started)]
         store.save(authority, gone)
     except StoreError as error:
-        raise StopError(Exit.STATE_DAMAGED, Text.STATE_DAMAGED, path=here.record.state, reason=error) from None
+        raise _unusable(here.record, error) from None
     service = Service(authority, store, here.file, now, lambda: this_machine().fingerprint)
     for slot in stored.slots:
         if slot.installation not in gone:

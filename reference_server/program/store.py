@@ -15,9 +15,15 @@ from reference_server.authority import Authority
 from reference_server.protocol import decode_answer, decode_request, encode_answer, encode_request
 from reference_server.stored import AnswerRow, SlotRow, Stored
 
-__all__ = ["Store", "StoreError"]
+__all__ = ["CannotWriteError", "Store", "StoreError"]
 
 _VERSION = 1
+_UNWRITTEN = (
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_FSYNC,
+    sqlite3.SQLITE_IOERR_TRUNCATE,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+)
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE slots (
@@ -42,6 +48,17 @@ class StoreError(Exception):
     """A file that is no store, or one that is damaged or cannot be written. The message says why."""
 
 
+class CannotWriteError(StoreError):
+    """There may be nothing wrong with the file: the disk is full, or does not let it be written."""
+
+
+def _told(error: Exception) -> StoreError:
+    """Return what is raised for an ``error`` of SQLite, or of a row that cannot be read."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    cannot_write = code in _UNWRITTEN or code & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY)
+    return (CannotWriteError if cannot_write else StoreError)(str(error))
+
+
 class Store:
     """The store in the file at ``path``.
 
@@ -64,7 +81,7 @@ class Store:
                 self._check()
                 unusable.pop_all()
         except sqlite3.Error as error:
-            raise StoreError(str(error)) from None
+            raise _told(error) from None
 
     def _make(self) -> None:
         """Make the tables, and say whose they are, all or nothing."""
@@ -100,14 +117,14 @@ class Store:
         try:
             return self._fact_of("serial") or 0
         except (sqlite3.Error, ValueError) as error:
-            raise StoreError(str(error)) from None
+            raise _told(error) from None
 
     def use_serial(self, serial: int) -> None:
         """Remember the number of the licence file in use."""
         try:
             self._fact("serial", serial)
         except sqlite3.Error as error:
-            raise StoreError(str(error)) from None
+            raise _told(error) from None
 
     def load(self) -> Stored:
         """Return what is stored.
@@ -128,7 +145,7 @@ class Store:
                 ),
             )
         except (sqlite3.Error, ValueError, TypeError) as error:
-            raise StoreError(str(error)) from None
+            raise _told(error) from None
 
     def save(self, authority: Authority, installations: Iterable[str]) -> None:
         """Store what ``authority`` holds of ``installations``, and its date, all or nothing.
@@ -150,7 +167,7 @@ class Store:
                     write("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", kept)
             write("COMMIT")
         except sqlite3.Error as error:
-            raise StoreError(str(error)) from None
+            raise _told(error) from None
 
     def close(self) -> None:
         """Close the file."""

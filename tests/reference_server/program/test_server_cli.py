@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import signal
 import socket
@@ -175,6 +176,22 @@ def test_each_refusal_has_its_message_in_both_languages_and_its_exit_code(place:
     told = place.call("-port", str(free_port()))
     assert told[0] == code
     assert not told[2].isascii()
+
+
+def test_a_disk_without_room_for_the_state_is_no_damage(place: Place) -> None:
+    Server.started(place.bundle, place.root).end(kill=True)
+    ended = subprocess.run(
+        [*AS_ROOT, place.bundle / "bin/server", *ENGLISH],
+        env=environment(place.root),
+        stderr=subprocess.PIPE,
+        # There is room for the note in a lock, and not for a page of the state.
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY)),
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == Exit.STATE_DAMAGED
+    assert ended.stderr == f"{place.record.state} cannot be written: disk I/O error.\n"
 
 
 def test_it_has_to_be_run_as_the_administrator(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from reference_server.authority import Authority
 from reference_server.licence import Licence
-from reference_server.program.store import Store, StoreError
+from reference_server.program.store import CannotWriteError, Store, StoreError
 from reference_server.protocol import Instant, Poll, Register, Unbind
 from reference_server.readings import LITERAL
 from tests.reference_server.bench import EPOCH, FIRST, HOUR
@@ -99,18 +100,46 @@ def test_a_damaged_store_is_noticed(tmp_path: Path, how: str) -> None:
     store.save(first, ["a"])
     store.close()
     damaged(tmp_path / "s", how)
-    with pytest.raises(StoreError, match=r"\w"):
+    with pytest.raises(StoreError, match=r"\w") as told:
         Store(tmp_path / "s", "B", fresh=False).load()
+    assert not isinstance(told.value, CannotWriteError)
 
 
 def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     store, first = Store(tmp_path / "s", "B", fresh=True), authority()
     first.start(at(0))
     store._connection.execute("PRAGMA query_only = ON")
-    with pytest.raises(StoreError, match="readonly"):
+    with pytest.raises(CannotWriteError, match="readonly"):
         store.save(first, [])
-    with pytest.raises(StoreError, match="readonly"):
+    with pytest.raises(CannotWriteError, match="readonly"):
         store.use_serial(3)
+    store.close()
+
+
+def test_a_disk_that_is_full_is_no_damage(tmp_path: Path) -> None:
+    store, first = Store(tmp_path / "s", "B", fresh=True), authority()
+    first.start(at(0))
+    names = [f"n{number}" for number in range(60)]
+    for name in names:
+        first.handle(asked(Register, name), FIRST, at(1))
+    # What does not fit any more fails as on a full disk.
+    store._connection.execute("PRAGMA max_page_count = 1")
+    with pytest.raises(CannotWriteError, match="full"):
+        store.save(first, names)
+    store.close()
+
+
+def test_nor_is_one_on_which_nothing_can_be_written(tmp_path: Path) -> None:
+    store, first = Store(tmp_path / "s", "B", fresh=True), authority()
+    first.start(at(0))
+    first.handle(asked(Register, "a"), FIRST, at(1))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(CannotWriteError, match="disk I/O error"):
+            store.save(first, ["a"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     store.close()
 
 
