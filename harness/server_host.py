@@ -111,6 +111,8 @@ class ServerHost:
         self._skipped = (NEVER, 0)
         #: The last instant at which the program was asked something, or could not have been.
         self._asked_us = NEVER
+        #: Whether the slots are to be counted still at this instant.
+        self._to_look = False
         #: Over which stretches the scenario states how many slots are live.
         self._stated = [
             (expect.between.first_us, expect.between.last_us)
@@ -415,11 +417,13 @@ class ServerHost:
                 self._agenda.at(at_us, Part.LOOK, (self._place,), self._look)
 
     def _look(self) -> None:
+        self._to_look = False
         self._count(self._agenda.now)
 
     def _look_later(self) -> None:
-        """Count the slots after everything at this instant."""
-        if not self._wire.sees_slots:
+        """Count the slots after everything at this instant, once for all that happens at it."""
+        if not self._wire.sees_slots and not self._to_look:
+            self._to_look = True
             self._agenda.at(self._agenda.now, Part.LOOK, (self._place,), self._look)
 
     def _look_before(self) -> None:
