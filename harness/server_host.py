@@ -332,11 +332,21 @@ class ServerHost:
     # What arrives.
 
     def receive(
-        self, request: Request | bytes, source: int, place: int, *, number: int, trusted: bool, damaged: bool
+        self,
+        request: Request | bytes,
+        source: int,
+        place: int,
+        *,
+        sender: int,
+        number: int,
+        trusted: bool,
+        damaged: bool,
     ) -> Outgoing | None:
         """Handle a request that reaches the machine, and return what goes back, ``None`` if nothing does.
 
+        :param source: the address that it seems to come from.
         :param place: its place among the exchanges of the trace.
+        :param sender: the address of the node that sent it.
         :param trusted: whether the node trusts the certificate that is presented.
         """
         if self.frozen:
@@ -349,7 +359,7 @@ class ServerHost:
             return None  # Nor one to another machine.
         if failed is not None:
             if not self.runs and isinstance(self._wire, WithNetwork):
-                self._wire.refuse(source)
+                self._wire.refuse(sender)
             self._record.arrived(self._agenda.now, place, failed, self._place)
             return Outgoing(None)
         self.note_skipped_date()

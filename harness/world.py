@@ -23,7 +23,7 @@ from harness.agenda import Agenda, Part
 from harness.clock import HostClock
 from harness.cruise import stretch
 from harness.faults import Happening, Phase, plan
-from harness.network import Way
+from harness.network import Fate, Way
 from harness.node_host import NodeHost
 from harness.recorder import Recorder
 from harness.scenario import Scenario, Verb
@@ -120,6 +120,8 @@ class World:
         self._addressing = self._plan.addressing
         self._new_wire: Callable[[], Wire] = lambda: wire(server, licence_of(scenario.licence_at(0)), reading)
         self._wires = [self._new_wire()]
+        #: The network of a wire that has one. There is none that could be copied with the server.
+        self._network_of_wire = self._wires[0] if isinstance(self._wires[0], WithNetwork) else None
         self._record = Recorder(scenario, sees_slots=self._wires[0].sees_slots)
         self._agenda = Agenda(scenario.duration_us)
         self._server = self._host(0)
@@ -252,8 +254,8 @@ class World:
         delays_us = fate.delays_us if target is not None else ()
         lost = not delays_us and not (fate.rejected and target is not None)
         place = self._record.sent(now, i, node, send, reported=reported, source=source, form=form, lost=lost)
-        if lost and target is not None and isinstance(self._wires[0], WithNetwork):
-            self._wires[0].lose(node.address)
+        if target is not None and self._network_of_wire is not None:
+            self._let_happen(self._network_of_wire, fate, node.address)
         trip = _Trip(i, node.number, source, self._origin(i, target), place)
         order = (now, i, node.number)
         if fate.rejected and target is not None:
@@ -266,6 +268,13 @@ class World:
             host.arrives_us = max(host.arrives_us, now + delay_us)
             args = (trip, target, said, fate.damaged, now)
             self._agenda.at(now + delay_us, Part.SERVER_ARRIVAL, order, self._arrive, *args)
+
+    def _let_happen(self, network: WithNetwork, fate: Fate, address: int) -> None:
+        """Let the network of the wire do with a request what its fate is."""
+        if fate.rejected:
+            network.reject(address)
+        elif not fate.delays_us:
+            network.lose(address, Way.UP)
 
     def _origin(self, i: int, target: int | None) -> tuple[int, int | None, int | None]:
         """Return what has to be the same still for an answer to find its way back."""
@@ -282,6 +291,7 @@ class World:
             request,
             trip.source,
             trip.place,
+            sender=trip.origin[0],
             number=trip.number,
             trusted=self._hosts[trip.i].trusts(server.certificate, target),
             damaged=damaged,
@@ -326,6 +336,8 @@ class World:
         stray = self._origin(i, trip.origin[2]) != trip.origin
         if trip.origin[2] is not None and not self._addressing.plain:
             stray = stray or self._addressing.reaches(trip.origin[2], now) != self._record.server(trip.place)
+        if not fate.delays_us and self._network_of_wire is not None:
+            self._network_of_wire.lose(trip.origin[0], Way.DOWN)
         if not fate.delays_us or stray:
             self._record.answer_lost(trip.place)
             return

@@ -100,13 +100,21 @@ def _no_kernel_hosts() -> tuple[str, ...]:
     missing = [package for program, package in _PROGRAMS.items() if shutil.which(program) is None]
     if missing:
         return (f"{' and '.join(missing)} is not installed (apt-get install {' '.join(missing)})",)
-    missing = [library for library in ("httpcore", "pyroute2") if find_spec(library) is None]
-    if missing:
-        return (f"{' and '.join(missing)} is not installed (pip install 'fdl-harness[netns]')",)
-    tried = subprocess.run(["unshare", "--net", "true"], capture_output=True, text=True, check=False)  # noqa: S607
-    if tried.returncode:
-        return (f"this machine lets nobody make network namespaces ({tried.stderr.strip()})",)
-    return ()
+    if find_spec("pyroute2") is None:
+        return ("pyroute2 is not installed (pip install 'fdl-harness[netns]')",)
+    trouble = _in_a_namespace("true")
+    return () if trouble is None else (f"this machine lets nobody make network namespaces ({trouble})",)
+
+
+def _in_a_namespace(*command: str) -> str | None:
+    """Return why ``command`` fails in a network namespace of its own, ``None`` if it does not."""
+    tried = subprocess.run(  # noqa: S603 - nobody else has a say in it
+        ["unshare", "--net", "--", *command],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return tried.stderr.strip() if tried.returncode else None
 
 
 def _too_many_hosts(scenario: Scenario) -> Iterator[str]:

@@ -1,12 +1,13 @@
 """The wire ``netns``: the server program in a kernel host of its own, and every node's address on another one.
 
-Each host is a network namespace; a router between them has a real route to each, and an nftables ruleset: a set of
-addresses from which everything is dropped, and a map of addresses that are translated on the way. A request is a new
+Each host is a network namespace; a router between them has a real route to each, and an nftables ruleset: sets of
+addresses whose packets are lost or refused on their way, and a map of addresses that are translated. A request is a new
 TLS connection from a socket of the host that has the node's address, so what the server sees as its source is what the
 kernel makes of it. Nothing leads out of these namespaces.
 
-The world decides what becomes of a packet, and the kernel does it: a request that the network loses is dropped by the
-router, and its counter has to show it; one whose source the world translates goes through that translation.
+The world decides what becomes of a packet, by its own chance and at its own instants, and the kernel does it: what the
+network loses or refuses is dropped or rejected by the router, whose counters have to show it; and one whose source the
+world translates goes through that translation.
 
 The names of the namespaces carry the number of the process that made them. It removes them in the end, and those of
 processes that are gone before it makes its own.
@@ -14,20 +15,23 @@ processes that are gone before it makes its own.
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import re
+import select
 import socket
 import ssl
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-import httpcore
 from pyroute2 import IPRoute, netns
 
+from harness.network import Way
 from harness.wires.process import ProcessWire, ProgramError
 from harness.wires.wire import ServerFactory
 from reference_server.licence import Licence
@@ -42,16 +46,24 @@ PREFIX = "fdl-harness-"
 SERVER, MASQUERADED, GATEWAY = "198.18.0.1", "198.18.0.2", "198.18.0.3"
 _PORT = 8081
 #: How long the kernel may take for what it does at once, in seconds.
-_PATIENCE_SECONDS = 10.0
+_PATIENCE_SECONDS = 30.0
+#: What the router does with the packets from or to an address, each the name of a set and of a counter.
+_LOST, _REJECTED, _DEAF = "lost", "rejected", "deaf"
 _RULES = """
 table ip harness {
-  set dropped { type ipv4_addr; }
+  set lost { type ipv4_addr; }
+  set rejected { type ipv4_addr; }
+  set deaf { type ipv4_addr; }
   set masqueraded { type ipv4_addr; }
   map translated { type ipv4_addr : ipv4_addr; }
   counter lost { }
+  counter rejected { }
+  counter deaf { }
   chain forward {
     type filter hook forward priority 0; policy accept;
-    ip saddr @dropped counter name lost drop
+    ip saddr @lost counter name lost drop
+    ip saddr @rejected counter name rejected reject with tcp reset
+    ip daddr @deaf counter name deaf drop
   }
   chain postrouting {
     type nat hook postrouting priority 100; policy accept;
@@ -82,9 +94,9 @@ class Netns(ProcessWire):
         self._name = f"{PREFIX}{os.getpid()}-{next(_serial)}-"
         self._made: list[str] = []
         self._context: ssl.SSLContext | None = None
-        self._at_the_server: httpcore.ConnectionPool | None = None
+        self._at_the_server: HTTPConnection | None = None
         self._hosts: set[str] = set()
-        self._dropped: set[str] = set()
+        self._treated: dict[str, str] = {}
         self._translated: dict[str, str] = {}
         try:
             self._server, self._router = self._namespace("server"), self._namespace("router")
@@ -107,6 +119,9 @@ class Netns(ProcessWire):
     def _lay_out(self) -> None:
         with _inside(self._router):
             Path("/proc/sys/net/ipv4/ip_forward").write_text("1", encoding="ascii")
+        with _inside(self._server):
+            # An answer that is lost is not sent again, so that each counts once.
+            Path("/proc/sys/net/ipv4/tcp_synack_retries").write_text("0", encoding="ascii")
         with IPRoute(netns=self._router) as router:
             router.addr("add", index=1, address=GATEWAY, prefixlen=32)
         self._plug_in(self._server, "server", SERVER)
@@ -137,25 +152,38 @@ class Netns(ProcessWire):
             self._hosts.add(address)
         return name
 
-    def _nft(self, commands: str) -> str:
-        """Let the router's nftables do something, and return what it prints."""
+    def _at_the_router(self, *command: str, said: str = "") -> str:
+        """Let a program do something to the router, and return what it prints.
+
+        :param said: what it reads.
+        """
         done = subprocess.run(  # noqa: S603 - nobody else has a say in it
-            ["nsenter", f"--net=/run/netns/{self._router}", "--", "nft", "-f", "-"],  # noqa: S607
-            input=commands,
+            ["nsenter", f"--net=/run/netns/{self._router}", "--", *command],  # noqa: S607
+            input=said,
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
         if done.returncode:
-            raise ProgramError(f"nft ended with {done.returncode}: {done.stderr.strip()}")
+            raise ProgramError(f"{command[0]} ended with {done.returncode}: {done.stderr.strip()}")
         return done.stdout
 
-    def _drop(self, address: str, dropped: bool) -> None:
-        """Let the router drop what comes from an address, or let it pass again."""
-        if dropped != (address in self._dropped):
-            self._nft(f"{'add' if dropped else 'delete'} element ip harness dropped {{ {address} }}\n")
-            self._dropped ^= {address}
+    def _nft(self, commands: str) -> str:
+        return self._at_the_router("nft", "-f", "-", said=commands)
+
+    def _treat(self, address: str, how: str | None) -> None:
+        """Let the router do that with the packets of an address, or with ``None`` let them pass."""
+        before = self._treated.get(address)
+        if how == before:
+            return
+        commands = ""
+        if before is not None:
+            commands += f"delete element ip harness {self._treated.pop(address)} {{ {address} }}\n"
+        if how is not None:
+            commands += f"add element ip harness {how} {{ {address} }}\n"
+            self._treated[address] = how
+        self._nft(commands)
 
     def _translate(self, address: str, seen: str) -> None:
         """Let the router translate an address into ``seen``, if that is another one."""
@@ -185,64 +213,95 @@ class Netns(ProcessWire):
     def _connect(self) -> None:
         if self._context is None:
             self._context = ssl.create_default_context(cafile=str(self.ca))
-        self._at_the_server = self._pool(self._server, kept=1)
 
     def _disconnect(self) -> None:
         if self._at_the_server is not None:
             self._at_the_server.close()
             self._at_the_server = None
 
-    def _pool(self, host: str, *, kept: int) -> httpcore.ConnectionPool:
-        """Return connections from a host, of which so many are kept for the next request."""
-        return httpcore.ConnectionPool(
-            ssl_context=self._context, network_backend=_Inside(host), max_keepalive_connections=kept
-        )
-
     def _exchange(self, method: str, path: str, body: bytes, source: int | None, own: int | None) -> bytes:
-        if own is None or source is None:
-            assert self._at_the_server is not None, "only a program that runs is asked"
-            return self._request(self._at_the_server, method, path, body)
-        address = format_address(own)
-        host = self._host(address)
-        self._translate(address, format_address(source))
-        self._drop(address, False)
-        # A connection for each request: an older one would be let through by what the router knew when it was made.
-        with self._pool(host, kept=0) as pool:
-            return self._request(pool, method, path, body)
-
-    def _request(self, pool: httpcore.ConnectionPool, method: str, path: str, body: bytes) -> bytes:
         try:
-            response = pool.request(
-                method,
-                f"https://{SERVER}:{self.port}{path}",
-                headers={"content-type": "application/json"},
-                content=body,
-                extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), 30.0)},
-            )
-        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
+            if own is None or source is None:
+                return _requested(self._kept_at_the_server(), method, path, body)
+            address = format_address(own)
+            host = self._host(address)
+            self._translate(address, format_address(source))
+            self._treat(address, None)
+            # A connection for each request: an older one would be let through by what the router knew when it was made.
+            connection = self._secured(self._started(host))
+            try:
+                return _requested(connection, method, path, body)
+            finally:
+                connection.close()
+        except (OSError, HTTPException) as error:
             said = f"{type(error).__name__}: {error}"
             raise ProgramError(f"the server program cannot be reached: {said}; it said: {self._log()}") from error
-        return response.content
 
-    def lose(self, address: int) -> None:
-        """Let the router drop the first packet of a connection from ``address``, which its counter has to show."""
+    def _kept_at_the_server(self) -> HTTPConnection:
+        """Return a connection from the server's own host, which is kept for the next request."""
+        kept = self._at_the_server
+        if kept is not None and (kept.sock is None or _ready(kept.sock, select.POLLIN, 0)):
+            self._disconnect()  # The program closes what nobody uses for a while.
+        if self._at_the_server is None:
+            self._at_the_server = self._secured(self._started(self._server))
+        return self._at_the_server
+
+    def _started(self, host: str) -> socket.socket:
+        """Return a connection from a host to the server that has just been started."""
+        with _inside(host):
+            made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # The body of a request does not wait until its head is acknowledged.
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        made.setblocking(False)
+        made.connect_ex((SERVER, _PORT))
+        return made
+
+    def _secured(self, started: socket.socket) -> HTTPConnection:
+        """Return a started connection with TLS, once it has come up."""
+        assert self._context is not None, "only a program that has run is asked"
+        try:
+            failed = _outcome(started)
+            if failed:
+                raise OSError(failed, os.strerror(failed))
+            started.settimeout(_PATIENCE_SECONDS)
+            connection = HTTPConnection(SERVER, _PORT)
+            connection.sock = self._context.wrap_socket(started, server_hostname=SERVER)
+        except BaseException:
+            started.close()
+            raise
+        return connection
+
+    # What the network does with packets.
+
+    def lose(self, address: int, way: Way) -> None:
+        """Let the router drop what ``address`` sends, or what is sent to it: here, the first packet of a connection, or
+        the server's answer to that.
+        """
+        knocking = self._treated_packet(address, _LOST if way is Way.UP else _DEAF)
+        knocking.close()
+
+    def reject(self, address: int) -> None:
+        """Let the router reject a connection of ``address``."""
+        with self._treated_packet(address, _REJECTED) as knocking:
+            _expect_refusal(knocking, "the router")
+
+    def _treated_packet(self, address: int, how: str) -> socket.socket:
+        """Start a connection from ``address`` of which the router does that with a packet, as its counter shows."""
         shown = format_address(address)
         host = self._host(shown)
-        self._drop(shown, True)
-        before = self._lost()
-        with _inside(host):
-            knocking = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        with knocking:
-            knocking.setblocking(False)
-            knocking.connect_ex((SERVER, _PORT))
-            until = time.monotonic() + _PATIENCE_SECONDS
-            while self._lost() == before:
-                if time.monotonic() > until:
-                    raise ProgramError(f"what {shown} sent into a cut was not dropped")
+        self._treat(shown, how)
+        before = self._count(how)
+        started = self._started(host)
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while self._count(how) == before:
+            if time.monotonic() > until:
+                started.close()
+                raise ProgramError(f"the router has let a packet of {shown} pass, which should be {how}")
+        return started
 
-    def _lost(self) -> int:
-        """Return how many packets the router has dropped."""
-        found = re.search(r"packets (\d+)", self._nft("list counter ip harness lost\n"))
+    def _count(self, how: str) -> int:
+        """Return with how many packets the router has done that."""
+        found = re.search(r"packets (\d+)", self._nft(f"list counter ip harness {how}\n"))
         assert found is not None, "nft lists the counter"
         return int(found[1])
 
@@ -250,16 +309,9 @@ class Netns(ProcessWire):
         """Connect to the port of a program that does not run, which the kernel has to refuse."""
         shown = format_address(address)
         host = self._host(shown)
-        self._drop(shown, False)
-        with _inside(host):
-            knocking = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        with knocking:
-            knocking.settimeout(_PATIENCE_SECONDS)
-            try:
-                knocking.connect((SERVER, _PORT))
-            except ConnectionRefusedError:
-                return
-        raise ProgramError("a port on which nobody listens did not refuse a connection")
+        self._treat(shown, None)
+        with self._started(host) as knocking:
+            _expect_refusal(knocking, "a port on which nobody listens")
 
     def close(self) -> None:
         """Kill the program, and remove the hosts."""
@@ -283,21 +335,26 @@ def _inside(namespace: str) -> Iterator[None]:
         netns.popns()
 
 
-class _Inside(httpcore.NetworkBackend):
-    """Connections from a host."""
+def _requested(connection: HTTPConnection, method: str, path: str, body: bytes) -> bytes:
+    """Return the body of the response to a request."""
+    connection.request(method, path, body, {"content-type": "application/json"})
+    return connection.getresponse().read()
 
-    def __init__(self, host: str) -> None:
-        self._host = host
-        self._backend = httpcore.SyncBackend()
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        """Connect from inside the namespace."""
-        with _inside(self._host):
-            return self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+def _ready(connection: socket.socket, event: int, patience_seconds: float) -> bool:
+    """Wait until a connection can be read or written, and tell whether it can."""
+    waiting = select.poll()
+    waiting.register(connection, event)
+    return bool(waiting.poll(patience_seconds * 1000))
+
+
+def _outcome(started: socket.socket) -> int:
+    """Wait for what becomes of a connection, and return its error, 0 if it has come up."""
+    if not _ready(started, select.POLLOUT, _PATIENCE_SECONDS):
+        return errno.ETIMEDOUT
+    return started.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+
+def _expect_refusal(started: socket.socket, who: str) -> None:
+    if _outcome(started) != errno.ECONNREFUSED:
+        raise ProgramError(f"{who} did not refuse a connection")

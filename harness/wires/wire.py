@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from harness.network import Way
 from reference_server.authority import Authority, Change, Reply
 from reference_server.licence import Licence
 from reference_server.protocol import Instant, Request
@@ -92,10 +93,16 @@ class Wire(Protocol):
 
 @runtime_checkable
 class WithNetwork(Protocol):
-    """What a wire has besides that carries real packets: it shows that those come to nothing that should."""
+    """What a wire has besides that carries real packets: what the world decides of a packet, its network does.
 
-    def lose(self, address: int) -> None:
-        """Send something from ``address`` that the network has to lose."""
+    Addresses are the nodes' own, before any translation.
+    """
+
+    def lose(self, address: int, way: Way) -> None:
+        """Lose a packet that is on its ``way`` from ``address`` to the server, or from there to ``address``."""
+
+    def reject(self, address: int) -> None:
+        """Connect from ``address`` to the server, which a firewall on the way has to refuse."""
 
     def refuse(self, address: int) -> None:
         """Connect from ``address`` to a program that does not run, whose port has to refuse."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -140,6 +141,9 @@ def test_what_is_missing_on_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda program: program)
     monkeypatch.setattr(limits, "find_spec", lambda library: None if library == "pyroute2" else library)
     assert kernel() == ("pyroute2 is not installed (pip install 'fdl-harness[netns]')",)
+    monkeypatch.setattr(limits, "find_spec", lambda library: library)
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: CompletedProcess((), 1, "", "unshare: not permitted\n"))
+    assert kernel() == ("this machine lets nobody make network namespaces (unshare: not permitted)",)
 
 
 def test_a_licence_without_an_end_has_no_day(monkeypatch: pytest.MonkeyPatch) -> None:

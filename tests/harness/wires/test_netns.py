@@ -6,16 +6,19 @@ import os
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from harness.chance import happens
+from harness.network import Way
 from harness.runner import Job, Outcome, run_one
 from harness.scenario import Verb
 from harness.trace import Verdict
@@ -66,10 +69,52 @@ def test_a_world_with_nat_is_translated_by_the_kernel() -> None:
 
 
 def test_what_goes_into_a_cut_is_dropped_and_later_passes(wire: netns.Netns) -> None:
-    wire.lose(FIRST)
-    wire.lose(FIRST)
+    wire.lose(FIRST, Way.UP)
+    wire.lose(FIRST, Way.UP)
+    assert counters() == {"lost": 2, "rejected": 0, "deaf": 0}
     assert wire.registered(at(HOUR)) == 0
     assert [type(answer) for answer in registered_by(wire, 2)] == [Grant, Grant]
+
+
+def test_answers_that_go_into_a_cut_are_dropped_and_later_pass(wire: netns.Netns) -> None:
+    for command in (
+        "add table ip watched",
+        "add counter ip watched answers",
+        "add chain ip watched arriving { type filter hook prerouting priority -300 ; }",
+        'add rule ip watched arriving iifname "server" tcp sport 8081 counter name answers',
+    ):
+        inside(host("router"), "nft", command)
+    wire.lose(FIRST, Way.DOWN)
+    # The server's host has answered from the port of the program, and does not repeat it, which would count twice.
+    assert counters() == {"lost": 0, "rejected": 0, "deaf": 1, "answers": 1}
+    assert inside(host("server"), "cat", "/proc/sys/net/ipv4/tcp_synack_retries") == "0\n"
+    assert [type(answer) for answer in registered_by(wire, 1)] == [Grant, Grant]
+    # The news that nobody listens is an answer, too.
+    wire.stop(at(2 * HOUR))
+    answered = counters()["answers"]
+    wire.lose(FIRST, Way.DOWN)
+    assert counters() == {"lost": 0, "rejected": 0, "deaf": 2, "answers": answered + 1}
+
+
+def test_a_firewall_rejects_and_later_does_not(wire: netns.Netns) -> None:
+    wire.reject(FIRST)
+    assert counters() == {"lost": 0, "rejected": 1, "deaf": 0}
+    assert wire.registered(at(HOUR)) == 0
+    assert [type(answer) for answer in registered_by(wire, 2)] == [Grant, Grant]
+    assert counters()["rejected"] == 1
+
+
+@pytest.mark.parametrize("what", ["lost", "deaf", "rejected"])
+def test_what_should_come_to_nothing_and_does_not_is_told(
+    wire: netns.Netns, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(netns, "_PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(netns.Netns, "_treat", lambda *_: None)
+    treated = partial(wire.reject, FIRST)
+    if what != "rejected":
+        treated = partial(wire.lose, FIRST, Way.UP if what == "lost" else Way.DOWN)
+    with pytest.raises(ProgramError, match=rf"let a packet of 192\.168\.100\.25 pass, which should be {what}"):
+        treated()
 
 
 def test_a_port_refuses_while_nobody_listens(wire: netns.Netns) -> None:
@@ -79,9 +124,34 @@ def test_a_port_refuses_while_nobody_listens(wire: netns.Netns) -> None:
     wire.refuse(FIRST)
 
 
+def test_the_connection_of_the_one_who_counts_is_made_anew_when_it_is_gone(wire: netns.Netns) -> None:
+    assert wire.registered(at(HOUR)) == 0
+    assert wire._at_the_server is not None
+    kept = wire._at_the_server.sock
+    assert wire.registered(at(2 * HOUR)) == 0
+    assert wire._at_the_server.sock is kept
+    kept.shutdown(socket.SHUT_RDWR)
+    assert wire.registered(at(3 * HOUR)) == 0
+
+
+# What lies where.
+
+
 def inside(namespace: str, *command: str) -> str:
     whole = ["nsenter", f"--net=/run/netns/{namespace}", "--", *command]
     return subprocess.run(whole, capture_output=True, text=True, check=True).stdout
+
+
+def host(name: str) -> str:
+    """Return the namespace of a host."""
+    (found,) = [each for each in own_names() if each.endswith(f"-{name}")]
+    return found
+
+
+def counters() -> dict[str, int]:
+    """Return how many packets the router has treated in each way."""
+    listed = inside(host("router"), "nft", "list", "counters")
+    return {name: int(count) for name, count in re.findall(r"counter (\w+) {\s+packets (\d+)", listed)}
 
 
 def names() -> list[str]:
@@ -96,7 +166,7 @@ def test_nothing_leads_outside(wire: netns.Netns) -> None:
     registered_by(wire, 1)
     mine = own_names()
     assert len(mine) == 4
-    (router,) = [name for name in mine if name.endswith("router")]
+    router = host("router")
     # Its own loopback, the server and the two nodes: the router has no other link and no route by default.
     routes = inside(router, "cat", "/proc/net/route").splitlines()[1:]
     assert "00000000" not in [line.split()[1] for line in routes]
@@ -136,16 +206,15 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_the_kernel_loses_by_chance_about_as_much_as_the_model(wire: netns.Netns) -> None:
     # A chance of 20 % for each of 400 packets: 80 of them, give or take five standard deviations of 8.
     registered_by(wire, 1)
-    (router,) = [name for name in own_names() if name.endswith("-router")]
+    router = host("router")
     for command in (
         "add table ip chance",
         "add chain ip chance by_chance { type filter hook forward priority 1 ; }",
         "add rule ip chance by_chance udp dport 9 numgen random mod 100 < 20 counter drop",
     ):
         inside(router, "nft", command)
-    (host,) = [name for name in own_names() if name.endswith(f"-{format_address(FIRST)}")]
     send = f"import socket; s = socket.socket(2, 2); [s.sendto(b'x', ('{netns.SERVER}', 9)) for _ in range(400)]"
-    inside(host, sys.executable, "-c", send)
+    inside(host(format_address(FIRST)), sys.executable, "-c", send)
     found = re.search(r"packets (\d+)", inside(router, "nft", "list chain ip chance by_chance"))
     assert found is not None
     for lost in (int(found[1]), sum(happens(Fraction(20), 1, "loss", k) for k in range(400))):
