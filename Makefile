@@ -5,6 +5,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# What holds packets back in the kernel is built here, from a compiler, Python.h and libnetfilter-queue-dev.
+HOLDS := $(VENV)/.holds
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+PIN = .make/lock/bin/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-annotate \
+  --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options -o $(1)
 
 .PHONY: help run test wires lock clean
 
@@ -17,23 +22,28 @@ run: $(READY)  ## Run the scenario library.
 test: $(READY)  ## Run all tests, the type checks and the lint, each in an environment of its own.
 	$(BIN)/tox
 
-wires: $(READY)  ## Run the library against the real server program, too: as root, with faketime and nftables.
+wires: $(HOLDS)  ## Run the library against the real server program, too: as root, with what .ci/run installs.
 	$(BIN)/pytest -n 2 -m wire --wires tls,netns tests/harness/wires
 
 $(READY): .ci/constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; name it: make run PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .ci/constraints.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --require-hashes -r .ci/constraints.txt
+	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock: $(READY)  ## Pin the newest versions of everything in .ci/constraints.txt.
+$(HOLDS): $(READY) .ci/netns-build.txt .ci/netns.txt
+	$(PIP) --no-deps --require-hashes -r .ci/netns-build.txt
+	$(PIP) --no-deps --require-hashes --no-build-isolation -r .ci/netns.txt
+	@touch $@
+
+lock: $(READY)  ## Pin the newest versions of everything in .ci.
 	$(PYTHON) -m venv --clear .make/lock
 	.make/lock/bin/pip install --quiet pip-tools
-	.make/lock/bin/pip-compile --quiet --upgrade --extra dev --all-build-deps --generate-hashes --allow-unsafe \
-	  --strip-extras --no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	  --no-emit-options -o .ci/constraints.txt pyproject.toml
+	$(call PIN,.ci/constraints.txt) --extra dev --all-build-deps pyproject.toml
+	printf 'cython\nsetuptools\n' | $(call PIN,.ci/netns-build.txt) -
+	echo netfilterqueue | $(call PIN,.ci/netns.txt) -
 
 clean:  ## Remove what was made.
 	rm -rf $(VENV) .tox .make .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -359,7 +359,7 @@ class ServerHost:
             return None  # Nor one to another machine.
         if failed is not None:
             if not self.runs and isinstance(self._wire, WithNetwork):
-                self._wire.refuse(sender)
+                self._wire.refuse(sender, request)
             self._record.arrived(self._agenda.now, place, failed, self._place)
             return Outgoing(None)
         self.note_skipped_date()

@@ -255,7 +255,7 @@ class World:
         lost = not delays_us and not (fate.rejected and target is not None)
         place = self._record.sent(now, i, node, send, reported=reported, source=source, form=form, lost=lost)
         if target is not None and self._network_of_wire is not None:
-            self._let_happen(self._network_of_wire, fate, node.address)
+            self._let_happen(self._network_of_wire, fate, node.address, said)
         trip = _Trip(i, node.number, source, self._origin(i, target), place)
         order = (now, i, node.number)
         if fate.rejected and target is not None:
@@ -269,12 +269,14 @@ class World:
             args = (trip, target, said, fate.damaged, now)
             self._agenda.at(now + delay_us, Part.SERVER_ARRIVAL, order, self._arrive, *args)
 
-    def _let_happen(self, network: WithNetwork, fate: Fate, address: int) -> None:
+    def _let_happen(self, network: WithNetwork, fate: Fate, address: int, said: Request | bytes) -> None:
         """Let the network of the wire do with a request what its fate is."""
         if fate.rejected:
             network.reject(address)
         elif not fate.delays_us:
             network.lose(address, Way.UP)
+        elif fate.delays_us[0] != self._network.latency_us:
+            network.hold(address, said)
 
     def _origin(self, i: int, target: int | None) -> tuple[int, int | None, int | None]:
         """Return what has to be the same still for an answer to find its way back."""

@@ -32,6 +32,8 @@ _OF_THE_WIRE = IPv4Network("198.18.0.0/29")
 _NOBODYS = (IPv4Network("0.0.0.0/8"), IPv4Network("255.255.255.255/32"))
 #: Programs that `netns` calls, with the packages that have them.
 _PROGRAMS = {"nft": "nftables", "nsenter": "util-linux"}
+#: What lets requests take longer than others.
+_DELAYS = (Verb.NETWORK_DELAY, Verb.NETWORK_REORDER)
 _DOWN = (
     Verb.SERVER_STOP,
     Verb.SERVER_LOGOUT,
@@ -66,6 +68,8 @@ def _reasons(scenario: Scenario, reading: Reading, wire: str, own_server: bool) 
     if wire == NETNS:
         yield from _no_kernel_hosts()
         yield from _too_many_hosts(scenario)
+        if any(event.verb in _DELAYS and event.direction != "answers" for event in scenario.events):
+            yield from _no_queue()
     yield from _nobody_to_ask(scenario)
     yield from _wrong_dates(scenario)
 
@@ -104,6 +108,20 @@ def _no_kernel_hosts() -> tuple[str, ...]:
         return ("pyroute2 is not installed (pip install 'fdl-harness[netns]')",)
     trouble = _in_a_namespace("true")
     return () if trouble is None else (f"this machine lets nobody make network namespaces ({trouble})",)
+
+
+@cache
+def _no_queue() -> tuple[str, ...]:
+    """Return what is missing on this machine for holding packets back on their way."""
+    if shutil.which("iptables") is None:
+        return ("iptables, which holds delayed requests back, is not installed (apt-get install iptables)",)
+    if find_spec("netfilterqueue") is None:
+        return (
+            "NetfilterQueue, which holds delayed requests back, is not installed "
+            "(apt-get install gcc python3-dev libnetfilter-queue-dev; pip install NetfilterQueue)",
+        )
+    trouble = _in_a_namespace("iptables", "--append", "FORWARD", "--jump", "NFQUEUE")
+    return () if trouble is None else (f"this machine's kernel cannot hold packets back ({trouble})",)
 
 
 def _in_a_namespace(*command: str) -> str | None:

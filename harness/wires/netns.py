@@ -6,8 +6,9 @@ TLS connection from a socket of the host that has the node's address, so what th
 kernel makes of it. Nothing leads out of these namespaces.
 
 The world decides what becomes of a packet, by its own chance and at its own instants, and the kernel does it: what the
-network loses or refuses is dropped or rejected by the router, whose counters have to show it; and one whose source the
-world translates goes through that translation.
+network loses or refuses is dropped or rejected by the router, whose counters have to show it; one whose source the
+world translates goes through that translation; and the connection of a request that takes longer than others begins
+when it is sent, and its first packet waits in a queue of the router until the request arrives.
 
 The names of the namespaces carry the number of the process that made them. It removes them in the end, and those of
 processes that are gone before it makes its own.
@@ -28,6 +29,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyroute2 import IPRoute, netns
 
@@ -35,8 +37,11 @@ from harness.network import Way
 from harness.wires.process import ProcessWire, ProgramError
 from harness.wires.wire import ServerFactory
 from reference_server.licence import Licence
-from reference_server.protocol import format_address
+from reference_server.protocol import Request, encode_request, format_address
 from reference_server.readings import Reading
+
+if TYPE_CHECKING:
+    from harness.wires.holding import Queue
 
 __all__ = ["GATEWAY", "MASQUERADED", "PREFIX", "SERVER", "Netns", "remove_leftovers"]
 
@@ -72,6 +77,10 @@ table ip harness {
   }
 }
 """
+#: The type of service of connections that are to be held, by which the router knows them.
+_HELD_TOS = 0x04
+#: As often as the kernel can, the first packet of a connection is sent again: a run may take long while it is held.
+_SYN_COUNT = 127
 _serial = itertools.count(1)
 
 
@@ -98,6 +107,9 @@ class Netns(ProcessWire):
         self._hosts: set[str] = set()
         self._treated: dict[str, str] = {}
         self._translated: dict[str, str] = {}
+        self._queue: Queue | None = None
+        #: Connections whose first packet is held, by the body of the request that they are for.
+        self._held: dict[bytes, socket.socket] = {}
         try:
             self._server, self._router = self._namespace("server"), self._namespace("router")
             self._lay_out()
@@ -223,12 +235,8 @@ class Netns(ProcessWire):
         try:
             if own is None or source is None:
                 return _requested(self._kept_at_the_server(), method, path, body)
-            address = format_address(own)
-            host = self._host(address)
-            self._translate(address, format_address(source))
-            self._treat(address, None)
             # A connection for each request: an older one would be let through by what the router knew when it was made.
-            connection = self._secured(self._started(host))
+            connection = self._secured(self._arriving(own, body, seen=source))
             try:
                 return _requested(connection, method, path, body)
             finally:
@@ -246,15 +254,34 @@ class Netns(ProcessWire):
             self._at_the_server = self._secured(self._started(self._server))
         return self._at_the_server
 
-    def _started(self, host: str) -> socket.socket:
+    def _started(self, host: str, *, held: bool = False) -> socket.socket:
         """Return a connection from a host to the server that has just been started."""
         with _inside(host):
             made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         # The body of a request does not wait until its head is acknowledged.
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if held:
+            made.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _HELD_TOS)
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, _SYN_COUNT)
         made.setblocking(False)
         made.connect_ex((SERVER, _PORT))
         return made
+
+    def _arriving(self, sender: int, body: bytes, *, seen: int | None = None) -> socket.socket:
+        """Return the connection of a request that arrives: the one that is held, let through now, or else a new one.
+
+        :param seen: the address that the router translates the sender's into.
+        """
+        held = self._held.pop(body, None)
+        address = format_address(sender) if held is None else str(held.getsockname()[0])
+        self._treat(address, None)
+        if seen is not None:
+            self._translate(address, format_address(seen))
+        if held is None:
+            return self._started(self._host(address))
+        assert self._queue is not None, "somebody holds it"
+        self._queue.let_through(held.getsockname())
+        return held
 
     def _secured(self, started: socket.socket) -> HTTPConnection:
         """Return a started connection with TLS, once it has come up."""
@@ -305,12 +332,34 @@ class Netns(ProcessWire):
         assert found is not None, "nft lists the counter"
         return int(found[1])
 
-    def refuse(self, address: int) -> None:
-        """Connect to the port of a program that does not run, which the kernel has to refuse."""
+    def hold(self, address: int, request: Request | bytes) -> None:
+        """Start the connection of a request; its first packet waits in the router's queue until the request arrives."""
+        body = _body(request)
+        if body in self._held:
+            return  # A node that was put back may say the same twice.
+        queue = self._queue_of_the_router()
         shown = format_address(address)
-        host = self._host(shown)
         self._treat(shown, None)
-        with self._started(host) as knocking:
+        started = self._held[body] = self._started(self._host(shown), held=True)
+        if not queue.has(started.getsockname(), _PATIENCE_SECONDS):
+            raise ProgramError(f"what {shown} sent is not in the router's queue")
+
+    def _queue_of_the_router(self) -> Queue:
+        if self._queue is None:
+            # Only who holds something needs the library.
+            from harness.wires.holding import QUEUE, Queue
+
+            with _inside(self._router):
+                self._queue = Queue()
+            # Not every kernel's nftables can do that itself.
+            known = ("--protocol", "tcp", "--syn", "--match", "tos", "--tos", f"{_HELD_TOS:#x}/{_HELD_TOS:#x}")
+            rule = ("--append", "FORWARD", *known, "--jump", "NFQUEUE", "--queue-num", str(QUEUE))
+            self._at_the_router("iptables", "--wait", *rule)
+        return self._queue
+
+    def refuse(self, address: int, request: Request | bytes) -> None:
+        """Let a connection go up to the port of a program that does not run, which the kernel has to refuse."""
+        with self._arriving(address, _body(request)) as knocking:
             _expect_refusal(knocking, "a port on which nobody listens")
 
     def close(self) -> None:
@@ -321,6 +370,11 @@ class Netns(ProcessWire):
             self._remove()
 
     def _remove(self) -> None:
+        while self._held:
+            self._held.popitem()[1].close()
+        if self._queue is not None:
+            self._queue.close()
+            self._queue = None
         while self._made:
             netns.remove(self._made.pop())
 
@@ -333,6 +387,10 @@ def _inside(namespace: str) -> Iterator[None]:
         yield
     finally:
         netns.popns()
+
+
+def _body(request: Request | bytes) -> bytes:
+    return request if isinstance(request, bytes) else encode_request(request)
 
 
 def _requested(connection: HTTPConnection, method: str, path: str, body: bytes) -> bytes:

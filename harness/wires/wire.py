@@ -104,8 +104,14 @@ class WithNetwork(Protocol):
     def reject(self, address: int) -> None:
         """Connect from ``address`` to the server, which a firewall on the way has to refuse."""
 
-    def refuse(self, address: int) -> None:
-        """Connect from ``address`` to a program that does not run, whose port has to refuse."""
+    def hold(self, address: int, request: Request | bytes) -> None:
+        """Start the connection of a request that takes longer than others, and hold it back on its way.
+
+        It goes on when `Wire.ask` or `refuse` is called with the request; what never arrives is dropped in the end.
+        """
+
+    def refuse(self, address: int, request: Request | bytes) -> None:
+        """Bring a request from ``address`` to a program that does not run, whose port has to refuse."""
 
 
 @runtime_checkable

@@ -21,6 +21,7 @@ from tests.rulebook.hand import DAY, FIRST, HOUR, node
 def a_machine_that_has_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "_not_here", lambda: ())
     monkeypatch.setattr(limits, "_no_kernel_hosts", lambda: ())
+    monkeypatch.setattr(limits, "_no_queue", lambda: ())
 
 
 def test_a_scenario_that_every_wire_can_express() -> None:
@@ -144,6 +145,32 @@ def test_what_is_missing_on_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "find_spec", lambda library: library)
     monkeypatch.setattr("subprocess.run", lambda *_, **__: CompletedProcess((), 1, "", "unshare: not permitted\n"))
     assert kernel() == ("this machine lets nobody make network namespaces (unshare: not permitted)",)
+
+
+def test_what_is_missing_for_holding_requests_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    queue = limits._no_queue.__wrapped__
+    monkeypatch.setattr("shutil.which", lambda program: None)
+    assert queue() == ("iptables, which holds delayed requests back, is not installed (apt-get install iptables)",)
+    monkeypatch.setattr("shutil.which", lambda program: program)
+    monkeypatch.setattr(limits, "find_spec", lambda library: None)
+    assert queue() == (
+        "NetfilterQueue, which holds delayed requests back, is not installed "
+        "(apt-get install gcc python3-dev libnetfilter-queue-dev; pip install NetfilterQueue)",
+    )
+    monkeypatch.setattr(limits, "find_spec", lambda library: library)
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: CompletedProcess((), 4, "", "iptables: no such target\n"))
+    assert queue() == ("this machine's kernel cannot hold packets back (iptables: no such target)",)
+
+
+@pytest.mark.parametrize("verb", [Verb.NETWORK_DELAY, Verb.NETWORK_REORDER])
+def test_only_what_delays_requests_needs_to_hold_them_back(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_no_queue", lambda: ("nothing can be held",))
+    for direction in ("both", "requests"):
+        assert why_not(a_world(event(HOUR, verb, "a", direction=direction)), LITERAL, "netns") == "nothing can be held"
+        assert why_not(a_world(event(HOUR, verb, "a", direction=direction)), LITERAL, "tls") is None
+    assert why_not(a_world(event(HOUR, verb, "a", direction="answers")), LITERAL, "netns") is None
+    assert why_not(a_world(event(HOUR, Verb.NETWORK_DUPLICATE, "a", direction="both")), LITERAL, "netns") is None
 
 
 def test_a_licence_without_an_end_has_no_day(monkeypatch: pytest.MonkeyPatch) -> None:

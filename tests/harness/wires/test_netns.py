@@ -1,7 +1,8 @@
-"""Kernel hosts: real routes, real masquerading, real drops, and nothing left of them."""
+"""Kernel hosts: real routes, real masquerading, real drops, real delays, and nothing left of them."""
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import select
@@ -25,7 +26,7 @@ from harness.trace import Verdict
 from harness.wires import netns
 from harness.wires.process import ProgramError
 from reference_server.authority import Authority
-from reference_server.protocol import Answer, Grant, Refusal, Register, format_address
+from reference_server.protocol import Answer, Grant, Refusal, Register, Request, encode_request, format_address
 from reference_server.readings import LITERAL
 from tests.harness.stage import a_world, event, exchanges
 from tests.harness.wires.test_conformance import FIRST, LICENCE, asked, at, told
@@ -119,9 +120,9 @@ def test_what_should_come_to_nothing_and_does_not_is_told(
 
 def test_a_port_refuses_while_nobody_listens(wire: netns.Netns) -> None:
     with pytest.raises(ProgramError, match="did not refuse"):
-        wire.refuse(FIRST)
+        wire.refuse(FIRST, asked(Register, "a"))
     wire.stop(at(HOUR))
-    wire.refuse(FIRST)
+    wire.refuse(FIRST, asked(Register, "a"))
 
 
 def test_the_connection_of_the_one_who_counts_is_made_anew_when_it_is_gone(wire: netns.Netns) -> None:
@@ -132,6 +133,116 @@ def test_the_connection_of_the_one_who_counts_is_made_anew_when_it_is_gone(wire:
     assert wire._at_the_server.sock is kept
     kept.shutdown(socket.SHUT_RDWR)
     assert wire.registered(at(3 * HOUR)) == 0
+
+
+# What is held.
+
+SYN_SENT = 2
+
+
+def registers() -> dict[int, Request]:
+    return {address: asked(Register, f"n{address}", 1, address) for address in FLEET}
+
+
+def connections(name: str) -> list[tuple[int, int]]:
+    """Return the connections of a host that are not only listened for: the port of each, and its state."""
+    lines = [line.split() for line in inside(host(name), "cat", "/proc/net/tcp").splitlines()[1:]]
+    return [(int(line[1].split(":")[1], 16), int(line[3], 16)) for line in lines if not line[2].startswith("0000")]
+
+
+def sources(wire: netns.Netns) -> list[str]:
+    """Return where the requests came from that the server program has answered, in their order."""
+    return re.findall(r'"source": "([^"]+)"', (wire.folder / "server.log").read_text())
+
+
+def test_what_is_held_is_let_through_in_another_order_than_it_was_sent(wire: netns.Netns) -> None:
+    first, second = registers()
+    begun = {}
+    for address, request in registers().items():
+        wire.hold(address, request)
+        # Its connection has begun, and has not come up.
+        ((port, state),) = connections(format_address(address))
+        assert state == SYN_SENT
+        begun[address] = port
+    assert connections("server") == []
+    for address, request in reversed(registers().items()):
+        assert isinstance(told(wire, request, HOUR, address), Grant)
+        # It went over the very connection that had begun.
+        assert [port for port, _ in connections(format_address(address))] == [begun[address]]
+    assert sources(wire) == [format_address(second), format_address(first)]
+
+
+def test_the_rest_of_its_host_passes_while_something_is_held(wire: netns.Netns) -> None:
+    wire.hold(FIRST, asked(Register, "a"))
+    assert isinstance(told(wire, asked(Register, "b", 2), HOUR), Grant)
+    assert isinstance(told(wire, asked(Register, "a"), 2 * HOUR), Grant)
+    # The copy of a packet has a connection of its own.
+    assert isinstance(told(wire, asked(Register, "a"), 3 * HOUR), Grant)
+
+
+@pytest.mark.parametrize("said", [asked(Register, "a"), encode_request(asked(Register, "a"))], ids=["request", "bytes"])
+def test_what_is_held_is_translated_when_it_goes_on(wire: netns.Netns, said: Request | bytes) -> None:
+    wire.hold(FIRST, said)
+    translated = told(wire, said, HOUR, FIRST + 7)
+    assert isinstance(translated, Refusal)
+    assert translated.code == 30003
+    assert sources(wire) == [format_address(FIRST + 7)]
+
+
+def test_a_port_refuses_what_is_held_until_nobody_listens(wire: netns.Netns) -> None:
+    wire.hold(FIRST, b"{")
+    wire.stop(at(HOUR))
+    (port, _), *_ = connections(format_address(FIRST))
+    wire.refuse(FIRST, b"{")
+    assert port not in [port for port, _ in connections(format_address(FIRST))]
+    wire.hold(FIRST, b"{")
+    wire.start(at(2 * HOUR), downtime_us=HOUR)
+    with pytest.raises(ProgramError, match="did not refuse"):
+        wire.refuse(FIRST, b"{")
+
+
+def test_what_is_sent_again_is_held_once(wire: netns.Netns) -> None:
+    (request, other) = registers().values()
+    wire.hold(FIRST, request)
+    wire.hold(FIRST, request)
+    assert len(connections(format_address(FIRST))) == 1
+    # Another packet of the same connection is what its kernel sends when nothing answers.
+    (port, _) = connections(format_address(FIRST))[0]
+    send = f"""
+import socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, {netns._HELD_TOS})
+s.sendto(struct.pack(">HHLLBBHHH", {port}, 8081, 1, 0, 5 << 4, 2, 1024, 0, 0), ("{netns.SERVER}", 0))
+"""
+    inside(host(format_address(FIRST)), sys.executable, "-c", send)
+    wire.hold(FIRST + 1, other)
+    assert wire._queue is not None
+    assert len(wire._queue._packets) == 2
+    assert isinstance(told(wire, request, HOUR), Grant)
+
+
+def test_what_does_not_come_to_the_queue_is_told(wire: netns.Netns, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = registers().values()
+    wire.hold(FIRST, first)
+    monkeypatch.setattr(netns, "_PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(netns, "_HELD_TOS", 0)
+    with pytest.raises(ProgramError, match=r"what 192\.168\.100\.26 sent is not in the router's queue"):
+        wire.hold(FIRST + 1, second)
+
+
+def test_nothing_that_is_held_is_left_in_the_end() -> None:
+    def opened() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = opened()
+    made = netns.Netns(Authority, LICENCE, LITERAL)
+    made.start(at(0), downtime_us=0)
+    for address, request in registers().items():
+        made.hold(address, request)
+    made.close()
+    gc.collect()
+    assert opened() == before
+    assert not own_names()
 
 
 # What lies where.

@@ -1,8 +1,10 @@
-"""What the world decides of packets, a wire with a network is told: each loss, rejection and refusal."""
+"""What the world decides of packets, a wire with a network is told: each loss, rejection, delay and refusal."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import pytest
 
 from harness.network import Way
 from harness.scenario import Event, Verb
@@ -11,7 +13,7 @@ from harness.world import run
 from reference_server.protocol import Poll, Register, Request
 from reference_server.readings import LITERAL
 from tests.harness.stage import a_world, event
-from tests.rulebook.hand import FIRST, HOUR
+from tests.rulebook.hand import FIRST, HOUR, MS
 
 
 class _Noting(Memory):
@@ -27,8 +29,11 @@ class _Noting(Memory):
     def reject(self, address: int) -> None:
         self.told.append(("reject", address))
 
-    def refuse(self, address: int) -> None:
-        self.told.append(("refuse", address))
+    def hold(self, address: int, request: Request | bytes) -> None:
+        self.told.append(("hold", address, kind(request)))
+
+    def refuse(self, address: int, request: Request | bytes) -> None:
+        self.told.append(("refuse", address, kind(request)))
 
     def ask(self, request: Request | bytes, *instant: Any) -> Any:
         self.told.append(("ask", kind(request)))
@@ -70,10 +75,28 @@ def test_what_a_firewall_rejects() -> None:
     assert told(firewall) == [REGISTERED, ("reject", FIRST), AT_4H]
 
 
+@pytest.mark.parametrize("verb", [Verb.NETWORK_DELAY, Verb.NETWORK_REORDER])
+def test_what_takes_longer(verb: Verb) -> None:
+    longer = event(HOUR, verb, "a", lasts_us=2 * HOUR, by_us=3 * HOUR // 2, direction="requests")
+    assert told(longer) == [REGISTERED, ("hold", FIRST, (Poll, 2)), AT_2H, AT_4H]
+    # The next one is sent before it arrives.
+    overtaken = event(HOUR, verb, "a", lasts_us=2 * HOUR, by_us=5 * HOUR // 2, direction="requests")
+    assert told(overtaken) == [REGISTERED, ("hold", FIRST, (Poll, 2)), AT_4H, AT_2H]
+    never = event(HOUR, verb, "a", lasts_us=2 * HOUR, by_us=4 * HOUR, direction="requests")
+    assert told(never) == [REGISTERED, ("hold", FIRST, (Poll, 2)), AT_4H]
+    answers = event(HOUR, verb, "a", lasts_us=2 * HOUR, by_us=MS, direction="answers")
+    assert told(answers) == [REGISTERED, AT_2H, AT_4H]
+
+
+def test_a_copy_takes_longer_and_the_packet_itself_does_not() -> None:
+    copied = event(HOUR, Verb.NETWORK_DUPLICATE, "a", lasts_us=2 * HOUR, by_us=MS, direction="requests")
+    assert told(copied) == [REGISTERED, AT_2H, AT_2H, AT_4H]
+
+
 def test_what_a_port_refuses_comes_from_the_node_itself() -> None:
     stop = event(HOUR, Verb.SERVER_STOP, lasts_us=2 * HOUR)
     nat = event(HOUR, Verb.NAT_ADD, "a", lasts_us=2 * HOUR, address=FIRST + 50)
-    assert told(stop, nat) == [REGISTERED, ("refuse", FIRST), AT_4H]
+    assert told(stop, nat) == [REGISTERED, ("refuse", FIRST, (Poll, 2)), AT_4H]
 
 
 def test_nothing_is_told_of_what_is_not_sent() -> None:
