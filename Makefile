@@ -23,7 +23,7 @@ test: $(READY)  ## Run all tests, the type checks and the lint, each in an envir
 	$(BIN)/tox
 
 wires: $(HOLDS)  ## Run the library against the real server program, too: as root, with what .ci/run installs.
-	$(BIN)/pytest -n 2 -m wire --wires tls,netns tests/harness/wires
+	$(BIN)/pytest -n 2 -m wire --wires asgi,tls,netns tests/harness/wires
 
 $(READY): .ci/constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from harness.library import find_scenarios, library_path
 from harness.rulebook import Ruling
@@ -13,21 +10,13 @@ from harness.runner import Result
 from harness.trace import Trace
 
 FILES = find_scenarios(library_path())
-#: With a hundred nodes and more: thousands of requests.
+#: With a hundred nodes and more: thousands of requests, or tens of thousands.
 LARGE = ("shares/", "server_stops/three_thousand_")
 
 
 def named(file: Path) -> str:
     """Return the name of a file within the library."""
     return str(file.relative_to(library_path()))
-
-
-def without_the_large(files: list[Path], *large: str) -> list[Any]:
-    """Return ``files`` as parameters, of which those that begin with one of ``large`` run with ``--wires large``."""
-    return [
-        pytest.param(file, id=named(file), marks=[pytest.mark.wire("large")] * named(file).startswith(large))
-        for file in files
-    ]
 
 
 def rulings(result: Result) -> dict[str, Ruling]:

@@ -15,14 +15,19 @@ from harness.wires import wire_named
 from harness.wires.limits import why_not
 from harness.world import run
 from reference_server.readings import READINGS
-from tests.harness.wires.library import FILES, LARGE, named, rulings, seen_at_nodes, without_the_large
+from tests.harness.wires.library import FILES, LARGE, named, rulings, seen_at_nodes
 from tests.harness.worlds import scenarios
 
 OTHERS = [name for name in READINGS if name != "literal"]
 SMALL = [file for file in FILES if not named(file).startswith(LARGE)]
+#: The one that takes more than a minute.
+LONGEST = "server_stops/three_thousand_in_phase.toml"
 
 
-@pytest.mark.parametrize("file", without_the_large(FILES, "server_stops/three_thousand_in_phase"))
+@pytest.mark.parametrize(
+    "file",
+    [pytest.param(file, id=named(file), marks=[pytest.mark.wire("asgi")] * (named(file) == LONGEST)) for file in FILES],
+)
 def test_the_same_under_the_literal_reading(file: Path) -> None:
     same(file, "literal")
 

@@ -17,7 +17,7 @@ from harness.scenario_file import load
 from harness.trace import Trace
 from harness.wires.limits import why_not
 from reference_server.readings import LITERAL
-from tests.harness.wires.library import FILES, LARGE, named, rulings, seen_at_nodes, without_the_large
+from tests.harness.wires.library import FILES, LARGE, named, rulings, seen_at_nodes
 
 CRASHES = (Verb.SERVER_CRASH_AT, Verb.DISK_FILL)
 #: Over `netns` they are skipped: one has the address of all hosts, one a copied server, others very many nodes.
@@ -25,7 +25,7 @@ WITHOUT_HOSTS: tuple[str, ...] = (*LARGE, "addresses/whole_span", "clones/cloned
 
 
 @pytest.mark.wire("tls")
-@pytest.mark.parametrize("file", without_the_large(FILES, *LARGE))
+@pytest.mark.parametrize("file", FILES, ids=named)
 def test_the_same_over_tls(file: Path) -> None:
     same(expressible(file, "tls"), "tls")
 
