@@ -13,6 +13,7 @@ import pytest
 
 from harness.report.as_json import results_as_json, results_as_text
 from harness.report.failures import explain
+from harness.report.forecast import Forecast, Peak, forecast_lines, simulated
 from harness.report.junit import results_as_junit
 from harness.report.matrix import dependent_outcomes, matrix
 from harness.report.table import shorten, summary
@@ -20,6 +21,7 @@ from harness.report.trace_file import trace_lines
 from harness.rulebook import Judgement, Ruling, catalogue
 from harness.runner import Result, jobs_for, run_one
 from harness.scenario_file import loads
+from harness.trace import NEVER, Trace
 from reference_server.readings import READINGS
 from tests.harness.test_cli import GOOD
 from tests.planted_bugs.nodes import Immortal
@@ -230,6 +232,33 @@ def records(made: Result) -> list[dict[str, Any]]:
     lines = list(trace_lines(made))
     assert all(line.endswith("\n") for line in lines)
     return [json.loads(line) for line in lines]
+
+
+def test_a_forecast_takes_the_peak_from_what_a_server_tells() -> None:
+    scenario = loads(GOOD)
+    trace = Trace(("fdl",), sees_slots=False)
+
+    def forecast() -> Forecast:
+        return simulated(scenario, "literal", trace, 0, "a server of one's own is under test")
+
+    assert forecast().peak is None
+    assert forecast_lines(forecast())[-1].split(maxsplit=3)[-1] == "not known"
+    # The third one is told of an instant at which the server could not be asked.
+    for at_us, live in ((5, 2), (7, 3), (9, NEVER), (11, 3)):
+        trace.counts.add(at_us, live, 0)
+    assert forecast().peak == Peak(3, 7)
+
+
+@pytest.mark.parametrize(
+    ("lost_us", "hours"),
+    [(0, "0.00 h"), (17_999_999, "0.00 h"), (18_000_000, "0.01 h"), (4_444_440_000_000, "1,234.57 h")],
+)
+def test_a_forecast_rounds_hours_to_hundredths(lost_us: int, hours: str) -> None:
+    # A hundredth of an hour is 36 s.
+    forecast = Forecast(
+        scenario=loads(GOOD), reading="literal", at_us=0, nodes={}, lapses=0, lost_access_us=lost_us, peak=None
+    )
+    assert forecast_lines(forecast)[3].endswith(f"  {hours}")
 
 
 def test_the_trace_opens_with_what_was_run() -> None:
