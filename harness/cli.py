@@ -18,7 +18,8 @@ from harness.wires.names import MEMORY, WIRES
 from reference_server.readings import READINGS, Reading
 
 if TYPE_CHECKING:
-    from harness.runner import Job, Result
+    from harness.report.forecast import Forecast
+    from harness.runner import InternalError, Job, Result
     from harness.scenario import Scenario
     from harness.systems import Kind
 
@@ -56,6 +57,17 @@ def _readings(_context: click.Context, _parameter: click.Parameter, name: str | 
         hint = f" Did you mean {close[0]}?" if close else ""
         raise click.BadParameter(f"no reading is named {name!r}; there are {', '.join(READINGS)}, or all.{hint}")
     return [READINGS[name]]
+
+
+def _instant(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+    from harness.durations import parse_duration
+
+    if text is None:
+        return None
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from None
 
 
 @main.command()
@@ -136,8 +148,7 @@ def run(
     except InternalError as error:
         if traceback:
             raise
-        click.echo(f"internal error, not a verdict: {error}", err=True)
-        raise SystemExit(FAILED) from None
+        raise _no_verdict(error) from None
     show_failures(results, console, traceback=traceback)
     if readings is not None and len(readings) > 1:
         console.print()
@@ -159,6 +170,66 @@ def run(
         raise SystemExit(FAILED)
     if Outcome.UNKNOWN in outcomes or set(outcomes) == {Outcome.SKIPPED}:
         raise SystemExit(UNJUDGED)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, metavar="SCENARIO...", type=click.Path(path_type=Path))
+@click.option("--at", metavar="INSTANT", callback=_instant, help='Count statuses then ("1d 3h"), not at the end.')
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def predict(paths: tuple[Path, ...], at: int | None, as_json: bool) -> None:
+    """Tell what an outage comes to without simulating it, however many nodes there are.
+
+    For each SCENARIO (a file, or a folder of them): how many nodes have which status, the lapses, the hours of lost
+    access, and the most slots that are live at once. What the closed form cannot express is simulated: the output says
+    so, and names the precondition that fails.
+    """
+    import json
+
+    from harness.durations import format_duration
+    from harness.expectations import own_reading
+    from harness.report.forecast import forecast_as_json, forecast_lines
+
+    scenarios = _load(paths)
+    for scenario in scenarios:
+        if at is not None and at > scenario.duration_us:
+            length = format_duration(scenario.duration_us)
+            raise click.BadParameter(f"{scenario.file} lasts {length} only.", param_hint="'--at'")
+    forecasts: list[Forecast] = []
+    for scenario in scenarios:
+        reading = READINGS[own_reading(scenario)]
+        forecast = _forecast(scenario, reading, scenario.duration_us if at is None else at)
+        forecasts.append(forecast)
+        if not as_json:
+            click.echo("\n".join(forecast_lines(forecast)))
+    if as_json:
+        click.echo(json.dumps({"forecasts": [forecast_as_json(each) for each in forecasts]}, indent=1))
+
+
+def _forecast(scenario: Scenario, reading: Reading, at_us: int) -> Forecast:
+    """Return what becomes of ``scenario``, predicted if that can be."""
+    from harness.prediction import Unpredictable
+    from harness.prediction import predict as closed_form
+    from harness.report.forecast import predicted, simulated
+    from harness.runner import InternalError, jobs_for, run_jobs
+
+    try:
+        return predicted(scenario, reading.name, closed_form(scenario, reading), at_us)
+    except Unpredictable as found:
+        because = str(found)
+    try:
+        (result,) = run_jobs(jobs_for(scenario, [reading]))
+    except InternalError as error:
+        raise _no_verdict(error) from None
+    if fatal := [trouble.what for trouble in result.troubles if trouble.fatal]:
+        click.echo(f"{scenario.file}: there was nothing to simulate: {fatal[0]}", err=True)
+        raise SystemExit(FAILED)
+    return simulated(scenario, reading.name, result.trace, at_us, because)
+
+
+def _no_verdict(error: InternalError) -> SystemExit:
+    """Tell that the harness itself is at fault, and return how that ends."""
+    click.echo(f"internal error, not a verdict: {error}", err=True)
+    return SystemExit(FAILED)
 
 
 @main.command()

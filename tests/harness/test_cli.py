@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -219,13 +220,73 @@ def test_readings_and_schema() -> None:
     assert json.loads(call("schema").output)["title"] == "fdl-harness scenario"
 
 
+def test_a_prediction(files: Path) -> None:
+    done = call("predict", "good.toml", "--at", "1d 2h 10ms")
+    assert done.exit_code == 0
+    # Registered at 0; the poll of 26 h finds the port closed, which the node knows 10 ms later.
+    assert done.output.splitlines() == [
+        "good.toml [literal]: predicted",
+        "  nodes at 1d 2h 10ms  1 interrupted",
+        "  lapses               0",
+        "  lost access          0.00 h",
+        "  slots at most        1, first at 0d 00:00:00.005000",
+    ]
+
+
+def test_what_cannot_be_predicted_is_simulated_and_says_so(files: Path) -> None:
+    (files / "frozen.toml").write_text(GOOD.replace("server.stop", "server.suspend").replace('"2h"', '"23h 30m"'))
+    done = call("predict", "frozen.toml", "good.toml", "--json")
+    assert done.exit_code == 0
+    simulated, predicted = json.loads(done.output)["forecasts"]
+    # The last contact is the poll of 24 h. That of 48 h is lost, and the node knows it half a minute later.
+    assert simulated == {
+        "scenario": "A short stop",
+        "file": "frozen.toml",
+        "reading": "literal",
+        "how": "simulated",
+        "because": "server.suspend (line 12) is nothing that the closed form knows",
+        "at_us": 172_800_000_000,
+        "nodes": {"unregistered": 0, "registered": 0, "interrupted": 1, "rejected": 0, "lapsed": 0},
+        "lapses": 0,
+        "lost_access_us": 0,
+        "peak_registered": {"count": 1, "at_us": 5_000},
+    }
+    assert (predicted["how"], predicted["because"]) == ("predicted", None)
+
+
+def test_a_prediction_of_another_reading_is_simulated(files: Path) -> None:
+    (files / "other.toml").write_text('reading = "stop-closes-access"' + GOOD)
+    done = call("predict", "other.toml")
+    first, *_, lost, _ = done.output.splitlines()
+    assert first == (
+        "other.toml [stop-closes-access]: simulated, since the closed form is that of the reading literal, "
+        "and this is stop-closes-access"
+    )
+    # Access is closed from the failure of the poll of 26 h to the success of that of 28 h.
+    assert lost.split() == ["lost", "access", "2.00", "h"]
+
+
+@pytest.mark.parametrize(
+    ("at", "message"),
+    [("2d 1us", "good.toml lasts 2d only"), ("soon", 'found "soon", expected a duration such as')],
+)
+def test_a_prediction_for_no_instant_of_the_run(files: Path, at: str, message: str) -> None:
+    done = call("predict", "good.toml", "--at", at)
+    assert done.exit_code == 2
+    assert message in done.output
+
+
+def test_a_prediction_of_nothing(files: Path) -> None:
+    assert call("predict").exit_code == 2
+
+
 def test_the_installed_command_is_this_one() -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert scripts["fdl-harness"] == "harness.cli:main"
 
 
 def test_help_loads_neither_the_world_nor_pydantic() -> None:
-    heavy = ("simpy", "pydantic", "rich", "harness.world")
+    heavy = ("simpy", "pydantic", "rich", "numpy", "harness.world")
     code = f"import sys, harness.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
@@ -244,6 +305,27 @@ def test_a_fault_of_the_harness_is_no_verdict_and_names_the_run(files: Path, mon
     )
     with pytest.raises(InternalError):
         call("run", "good.toml", "--traceback")
+
+
+def test_a_simulation_that_fails_is_no_prediction(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (files / "frozen.toml").write_text(GOOD.replace("server.stop", "server.suspend"))
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("the world has ended")
+
+    monkeypatch.setattr(harness.runner, "run", broken)
+    done = call("predict", "frozen.toml")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith("internal error, not a verdict: frozen.toml [literal], seed 0: RuntimeError: ")
+
+
+def test_a_server_that_cannot_be_started_is_no_prediction(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (files / "unbuilt.py").write_text("def broken(licence):\n    raise RuntimeError('no such disk')\n")
+    monkeypatch.syspath_prepend(str(files))
+    (files / "own.toml").write_text(GOOD.replace("[[nodes]]", '[server]\nuse = "unbuilt:broken"\n[[nodes]]', 1))
+    done = call("predict", "own.toml")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert re.match(r"own.toml: there was nothing to simulate: .*no such disk", done.stderr)
 
 
 def test_a_file_whose_name_is_no_text_is_run_and_reported(files: Path) -> None:
