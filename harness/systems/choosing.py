@@ -16,7 +16,7 @@ from harness.scenario import Scenario
 from harness.systems.ambient import Host
 from harness.systems.loading import Kind, System, found_in, makes_authority, once, system_of
 from harness.trace import Trouble
-from harness.wires import Memory, ServerFactory, Wire
+from harness.wires import Memory, ServerFactory, Wire, WireFactory
 from reference_server.authority import Authority
 from reference_server.licence import Licence
 from reference_server.readings import Reading
@@ -64,10 +64,18 @@ class Chosen:
         with found_in(self.folders):
             yield
 
-    def wire(self, server: ServerFactory, licence: Licence, reading: Reading) -> Wire:
-        """Make the way to the server, the reference one by ``server``."""
-        if self.server is None:
-            return Memory(server, licence, reading)
+    @property
+    def wire(self) -> WireFactory:
+        """What makes the way to the server."""
+        return Memory if self.server is None else self._wire
+
+    @property
+    def node(self) -> Callable[..., Any]:
+        """What makes a node."""
+        return self._node if self.nodes else Node
+
+    def _wire(self, server: ServerFactory, licence: Licence, reading: Reading) -> Wire:
+        assert self.server is not None, "the reference server has a wire of its own"
         # What speaks HTTP is imported when it is needed.
         if self.in_memory:
             from harness.systems.machine import MachineUnderTest
@@ -77,8 +85,7 @@ class Chosen:
 
         return ServerUnderTest(self.server, licence, reading)
 
-    def node(self, setup: NodeSetup, reading: Reading, *, timeout_us: int, key: bytes) -> Any:
-        """Make a node."""
+    def _node(self, setup: NodeSetup, reading: Reading, *, timeout_us: int, key: bytes) -> Any:
         system = self.nodes.get(setup.name)
         if system is None:
             return Node(setup, reading, timeout_us=timeout_us, key=key)

@@ -16,11 +16,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fake_fdl_nodes.fleet import fleet
+from fake_fdl_nodes.node import Node
 from harness.expectations import judge_expectations
 from harness.ranks.fit import orders_for
 from harness.rulebook import judge
 from harness.rulebook.judging import JUDGES
 from harness.rulebook.ranks import judge_ranks
+from harness.runner import Job, run_one
 from harness.scenario import Event, Expect, LicenceSpec, NetworkSpec, Scenario, Verb
 from harness.scenario_file import load
 from harness.trace import SlotChange, Status, Trace
@@ -28,6 +30,11 @@ from harness.world import RANKS_FROM, run
 from reference_server.readings import LITERAL, READINGS
 from tests.harness.stage import LATENCY, a_world, event, turns
 from tests.rulebook.hand import FIRST, HOUR, MINUTE, SECOND, START, node
+
+
+class MyNode(Node):
+    """Somebody else's node."""
+
 
 LIBRARY = Path(__file__).parents[3] / "scenarios"
 TABLES = ("transitions", "access", "failures", "slots", "edges")
@@ -234,6 +241,9 @@ def test_a_fleet_is_in_rank_from_a_number_of_nodes_on_and_never_poll_by_poll() -
         return Scenario(title="many", start_us=START, duration_us=HOUR, licence=licence, nodes=nodes)
 
     assert run(of(RANKS_FROM), LITERAL).in_rank
+    # So does whoever runs scenarios, as long as nobody else's code is under test.
+    assert run_one(Job(scenario=of(RANKS_FROM), reading=LITERAL)).trace.in_rank
+    assert not run_one(Job(scenario=of(RANKS_FROM), reading=LITERAL), node=MyNode).trace.in_rank
     assert not run(of(RANKS_FROM - 1), LITERAL).in_rank
     assert not run(of(RANKS_FROM), LITERAL, every_poll=True).in_rank
     assert not run(of(RANKS_FROM), READINGS["revive"]).in_rank
