@@ -193,8 +193,8 @@ class _Cuts:
                 ends = [at_us for at_us, names in healed if at_us > event.at_us and name in names]
                 own.setdefault(place[name], []).append((event.at_us, min([*ends, until_us])))
         self._everybody = _Stretches(everybody)
-        # A cut that overlaps another is no second one.
-        rows = {node: _Stretches(cuts) for node, cuts in own.items()}
+        # A cut that overlaps another is no second one, so who has cuts of its own has those of everybody among them.
+        rows = {node: _Stretches([*cuts, *everybody]) for node, cuts in own.items()}
         self._row = np.full(count, -1)
         self._row[list(rows)] = np.arange(len(rows))
         width = max((len(each._starts) for each in rows.values()), default=0)
@@ -202,7 +202,6 @@ class _Cuts:
         for row, each in enumerate(rows.values()):
             self._starts[row, : len(each._starts)] = each._starts
             self._ends[row, : len(each._ends)] = each._ends
-        self._mixed = bool(everybody) and bool(rows)
 
     def count(self, node: Column, first_us: Ints, polls: Ints) -> Ints:
         """Return how many instants of each run lie within a cut."""
@@ -211,11 +210,10 @@ class _Cuts:
         own = np.flatnonzero(row >= 0)
         if not len(own):
             return found
+        found[own] = 0
         for k in range(self._starts.shape[1]):
             start_us, end_us = self._starts[row[own], k], self._ends[row[own], k]
-            inside = _inside(first_us[own], polls[own], start_us, end_us)
-            # Where both kinds are in force a packet is lost once.
-            found[own] = np.minimum(polls[own], found[own] + inside) if self._mixed else found[own] + inside
+            found[own] += _inside(first_us[own], polls[own], start_us, end_us)
         return found
 
 

@@ -165,3 +165,22 @@ def test_more_slots_than_licensed_are_found_between_all_parts() -> None:
     more = replace(scenario, licence=replace(scenario.licence, capacity=3))
     assert judge_ranks(fewer, [part], sorted(JUDGES)) is None
     assert judge_ranks(more, [part], sorted(JUDGES)) is None
+
+
+def test_a_poll_that_two_cuts_lose_does_not_speak_for_the_next_one() -> None:
+    # Both nodes are cut off from 3 h to 5 h, and n0 by itself from 3 h 30 min to 4 h 30 min as well: its poll at 4 h is
+    # lost, once, and that at 6 h is not. (Counting one twice made two of it.)
+    scenario = a_world(
+        event(3 * HOUR, Verb.NETWORK_CUT, "n0", "n1", lasts_us=2 * HOUR),
+        event(3 * HOUR + 30 * MINUTE, Verb.NETWORK_CUT, "n0", lasts_us=HOUR),
+        nodes=tuple(node(f"n{i}", address=FIRST + i, register_us=0) for i in range(2)),
+        duration_us=7 * HOUR,
+    )
+    orders = orders_for(scenario, LITERAL)
+    assert orders is not None
+    (part,) = march(scenario, orders).parts
+    assert judge_ranks(scenario, [part], sorted(JUDGES)) is not None
+    # n0: register, polls at 2 h, at 4 h (lost) and at 6 h.
+    both_lost = _leg(2, polls=2)(part)
+    without_the_last = both_lost._replace(legs=both_lost.legs.of(np.array([0, 1, 2, 4, 5, 6, 7])))
+    assert judge_ranks(scenario, [without_the_last], sorted(JUDGES)) is None
