@@ -86,6 +86,8 @@ class ServerHost:
         self._scenario = scenario
         self.clock = plan.server_clock
         self._wire = wire
+        # What a wire can do besides is asked once: a look at all that it can takes longer than a request.
+        self._network_of_wire = wire if isinstance(wire, WithNetwork) else None
         self._record = record
         self._agenda = agenda
         self._on_end = on_end
@@ -358,8 +360,8 @@ class ServerHost:
         if known and self._record.server(place) != self._place:
             return None  # Nor one to another machine.
         if failed is not None:
-            if not self.runs and isinstance(self._wire, WithNetwork):
-                self._wire.refuse(sender, request)
+            if not self.runs and self._network_of_wire is not None:
+                self._network_of_wire.refuse(sender, request)
             self._record.arrived(self._agenda.now, place, failed, self._place)
             return Outgoing(None)
         self.note_skipped_date()
