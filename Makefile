@@ -1,5 +1,5 @@
 # Two commands: `make run` runs the scenario library, `make test` runs every check. Both make the environment first;
-# all that they need is Python 3.11 or newer and make.
+# all that they need is Python 3.11 or newer and make. `make bench` adds what the benchmark needs to it.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # What holds packets back in the kernel is built here, from a compiler, Python.h and libnetfilter-queue-dev.
 HOLDS := $(VENV)/.holds
+BENCH := $(VENV)/.bench
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 PIN = .make/lock/bin/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-annotate \
   --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options -o $(1)
 
-.PHONY: help run test wires lock clean
+.PHONY: help run test wires bench lock clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,6 +25,13 @@ test: $(READY)  ## Run all tests, the type checks and the lint, each in an envir
 
 wires: $(HOLDS)  ## Run the library against the real server program, too: as root, with what .ci/run installs.
 	$(BIN)/pytest -n 2 -m wire --wires asgi,tls,netns tests/harness/wires
+
+bench: $(BENCH)  ## Measure LIC30 beside other simulators, at length; ARGS=--quick for less, ARGS=--help for more.
+	$(BIN)/python -m benchmarks.bench $(ARGS)
+
+$(BENCH): .ci/bench.txt $(READY)
+	$(PIP) --require-hashes -r .ci/bench.txt
+	@touch $@
 
 $(READY): .ci/constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -44,6 +52,7 @@ lock: $(READY)  ## Pin the newest versions of everything in .ci.
 	$(call PIN,.ci/constraints.txt) --extra dev --all-build-deps pyproject.toml
 	printf 'cython\nsetuptools\n' | $(call PIN,.ci/netns-build.txt) -
 	echo netfilterqueue | $(call PIN,.ci/netns.txt) -
+	printf 'matplotlib\nsalabim\n' | $(call PIN,.ci/bench.txt) -c .ci/constraints.txt -
 
 clean:  ## Remove what was made.
-	rm -rf $(VENV) .tox .make .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .tox .make benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -26,6 +26,7 @@ TOP_LEVEL = {
     "scenarios",
     "tests",
     "docs",
+    "benchmarks",
     "conftest.py",
     "tox.ini",
     "pyproject.toml",
@@ -33,8 +34,6 @@ TOP_LEVEL = {
     "README.md",
     "CHANGELOG.md",
 }
-#: What may come later.
-PLANNED = {"benchmarks"}
 
 
 def _ours() -> list[Path]:
@@ -59,7 +58,7 @@ def test_the_top_level_is_what_it_should_be() -> None:
     seen = {path.relative_to(ROOT).parts[0] for path in _ours()}
     # Hidden folders are an editor's or a tool's, except the two that are ours.
     visible = {name for name in seen if not name.startswith(".")}
-    assert visible - PLANNED == TOP_LEVEL
+    assert visible == TOP_LEVEL
     assert {".ci", ".gitignore"} <= seen
 
 
@@ -89,7 +88,7 @@ def test_the_import_contracts_hold(monkeypatch: pytest.MonkeyPatch, capfd: pytes
 # What is pinned.
 
 
-PINNED = ("constraints.txt", "netns-build.txt", "netns.txt")
+PINNED = ("bench.txt", "constraints.txt", "netns-build.txt", "netns.txt")
 
 
 def _pins(file: str = "constraints.txt") -> dict[str, str]:
@@ -118,6 +117,13 @@ def test_what_has_to_be_compiled_is_pinned_by_itself() -> None:
     # Without a compiler and the headers, everything but `make wires` still goes.
     assert list(_pins("netns.txt")) == ["netfilterqueue"]
     assert "netfilterqueue" not in _pins()
+
+
+def test_what_the_benchmark_needs_is_pinned_beside_the_rest() -> None:
+    rest, pins = _pins(), _pins("bench.txt")
+    assert {"matplotlib", "salabim"} <= pins.keys() - rest.keys()
+    # Both are installed into one environment.
+    assert [name for name in pins if name in rest and pins[name].split()[0] != rest[name].split()[0]] == []
 
 
 def test_a_wheel_carries_the_library(tmp_path: Path) -> None:
