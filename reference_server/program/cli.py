@@ -9,9 +9,9 @@ simulation say which address a request comes from (`reference_server.program.ser
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from io import TextIOWrapper
 from itertools import pairwise
 from typing import NamedTuple
@@ -68,8 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             run(speaker, call.port)
     except StopError as stop:
         # The exit code is right whether anybody can read the reason or not: on a full disk nobody can.
-        with suppress(OSError):
+        try:
             click.echo(speaker.say(stop.text, **stop.values), err=True)
+        except OSError:
+            # What is still to be written would be tried once more in the end, and change the exit code.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
         raise SystemExit(stop.code) from None
 
 
