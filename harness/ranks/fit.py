@@ -22,7 +22,7 @@ from harness.scenario import SERVER, Event, LicenceSpec, Scenario, Verb
 from reference_server.authority import STRANGERS
 from reference_server.readings import LITERAL, Reading
 
-__all__ = ["Batch", "Orders", "Stretch", "orders_for", "scenario_of", "split"]
+__all__ = ["Batch", "Orders", "Stretch", "can_part", "odd_nodes", "orders_for", "scenario_of"]
 
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -41,8 +41,8 @@ _REPEATING = (
     Verb.NODE_CLONE,
     Verb.ANSWER_SPOIL,
 )
-#: Of nodes of these statuses none polls, or has sent anything that is not decided yet.
-_AT_REST = ("lapsed", "unregistered")
+#: Who can be registered in rank: by status those who do not poll, or everybody.
+_REGISTERED = ("lapsed", "unregistered", None)
 
 
 class Stretch(NamedTuple):
@@ -53,11 +53,11 @@ class Stretch(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """At ``at_us`` the administrator registers those of ``nodes`` (``None``: all) that have the status ``only``."""
+    """At ``at_us`` the administrator registers those of ``nodes`` that have the status ``only``; ``None``: all."""
 
     at_us: int
     nodes: Ints | None
-    only: str
+    only: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,18 +122,20 @@ def orders_for(scenario: Scenario, reading: Reading) -> Orders | None:
     return Orders(register_us=register_us, downs=tuple(downs), cuts=cuts, own_cuts=own_cuts, batches=batches)
 
 
-def split(scenario: Scenario, reading: Reading) -> tuple[Ints, Ints] | None:
-    """Return the places of the nodes that can stand in rank, and of the others; ``None`` if they depend on each other.
+def odd_nodes(scenario: Scenario, reading: Reading) -> Ints | None:
+    """Return the places of the nodes that cannot stand in rank, ``None`` if nobody can."""
+    return np.flatnonzero(_odd(scenario)) if _ordinary(scenario, reading) else None
 
-    What becomes of a node depends on the others by the slots alone, and where there are enough for all, on nobody.
+
+def can_part(scenario: Scenario) -> bool:
+    """Tell whether the nodes do not depend on each other, so that some can be simulated without the others.
+
+    They do by the slots alone, and where there are enough for all, they do not.
     """
     count = len(scenario.nodes)
-    if count > scenario.licence.capacity or not _ordinary(scenario, reading):
-        return None
     if count > STRANGERS and any(event.verb in _REPEATING for event in scenario.events):
-        return None  # For how long a server remembers an answer depends on how many others it gives.
-    odd = _odd(scenario)
-    return np.flatnonzero(~odd), np.flatnonzero(odd)
+        return False  # For how long a server remembers an answer depends on how many others it gives.
+    return count <= scenario.licence.capacity
 
 
 def scenario_of(scenario: Scenario, places: Ints) -> Scenario:
@@ -196,8 +198,8 @@ def _odd(scenario: Scenario) -> NDArray[np.bool_]:
     licence, nodes = scenario.licence, scenario.nodes
     names = {event.host for event in scenario.events if event.host is not None}
     for event in scenario.events:
-        at_rest = event.verb is Verb.NODE_REGISTER and event.only in _AT_REST
-        if not event.idle and not at_rest and event.verb not in (*_ENDS, Verb.NETWORK_CUT):
+        registered = event.verb is Verb.NODE_REGISTER and event.only in _REGISTERED
+        if not event.idle and not registered and event.verb not in (*_ENDS, Verb.NETWORK_CUT):
             names.update(event.nodes)
     copies = [node for node in nodes if node.clone_of]
     names.update(name for node in copies for name in (node.name, node.clone_of or ""))
@@ -238,7 +240,7 @@ def _batches(
     for event in sorted(events, key=lambda event: (event.at_us, event.index)):
         if event.verb is not Verb.NODE_REGISTER or event.at_us > scenario.duration_us:
             continue
-        if event.only not in _AT_REST or event.at_us <= last_us + patience_us:
+        if event.only not in _REGISTERED or event.at_us <= last_us + patience_us:
             return None
         last_us = event.at_us
         nodes = None if places.all(event) else np.array([places.of(name) for name in event.nodes], np.int64)

@@ -34,11 +34,16 @@ _TOGETHER = 1 << 12
 _ARRIVING = (Fate.GRANTED, Fate.DEAF)
 
 
-def march(scenario: Scenario, orders: Orders) -> RankTrace:
-    """Take the fleet of ``scenario`` through what it is ordered to live through, and return the trace."""
+def march(scenario: Scenario, orders: Orders) -> RankTrace | Ints:
+    """Take the fleet of ``scenario`` through what it is ordered to live through.
+
+    Return its trace, or the places of the nodes that fell out of step: an administrator registered them in the midst of
+    a request, or in vain, so that their polls do not meet their deadline any more.
+    """
     count = len(scenario.nodes)
     contended = count > scenario.licence.capacity
     parts: list[Part] = []
+    astray: list[Ints] = []
     # Nodes that need not share slots need not march together, and take less room one part after the other.
     for first in range(0, count, count if contended else _TOGETHER):
         some = orders if contended else orders.part(first, first + _TOGETHER)
@@ -46,7 +51,9 @@ def march(scenario: Scenario, orders: Orders) -> RankTrace:
         for start_us, end_us in pairwise(fleet.edges()):
             fleet.advance(start_us, end_us)
         parts += fleet.finish().parts(_TOGETHER)
-    return RankTrace(scenario, orders, parts)
+        astray.append(first + np.flatnonzero(fleet.astray))
+    out_of_step = np.concatenate(astray)
+    return out_of_step if len(out_of_step) else RankTrace(scenario, orders, parts)
 
 
 class _Fleet:
@@ -68,6 +75,10 @@ class _Fleet:
         self._due_us = np.full(count, FOREVER)
         self._contact_us = np.full(count, NEVER)
         self._lapsed_us = np.full(count, FOREVER)
+        #: When it is known what has become of the last request.
+        self._known_us = np.full(count, NEVER)
+        #: Who has fallen out of step.
+        self.astray = np.zeros(count, bool)
         #: When the last request arrived that the server granted.
         self._arrived_us = np.full(count, NEVER)
         self._downs = [down for down, _ in orders.downs]
@@ -109,6 +120,9 @@ class _Fleet:
 
     def _goes_on(self, start_us: int, end_us: int) -> bool:
         """Tell whether polls before the edge at ``end_us`` can wait for what comes after it, and be one leg with it."""
+        batch = self._batches.get(end_us)
+        if batch is not None and batch.only is None:
+            return False
         fates = self._fate(start_us), self._fate(end_us)
         waits = fates == (Fate.GRANTED, Fate.GRANTED) and end_us < self._end_us
         return waits and not self._contended and not self._own.any
@@ -120,16 +134,25 @@ class _Fleet:
         return self._legs
 
     def _ask(self, batch: Batch) -> None:
-        """The administrator registers those who are found in a status."""
+        """The administrator registers those who are found in a status, or everybody."""
+        at_us = batch.at_us
+        lapsed = (self._status == Status.LAPSED) & (self._lapsed_us < at_us)
         if batch.only == "lapsed":
-            found = (self._status == Status.LAPSED) & (self._lapsed_us < batch.at_us)
-        else:
+            found = lapsed
+        elif batch.only == "unregistered":
             found = self._status == Status.UNREGISTERED
+        else:
+            found = np.ones(len(lapsed), bool)
         if batch.nodes is not None:
             meant = np.zeros(len(found), bool)
             meant[batch.nodes] = True
             found &= meant
-        self._register_us[found] = batch.at_us
+        self._register_us[found] = at_us
+        if batch.only is None:
+            holding = found & ~lapsed & (self._status != Status.UNREGISTERED)
+            granted = np.full(len(found), self._fate(at_us) is Fate.GRANTED)
+            granted &= ~self._own.cut(at_us)
+            self.astray |= holding & ((self._known_us >= at_us) | ~granted)
 
     # What becomes of what is sent when.
 
@@ -161,6 +184,7 @@ class _Fleet:
         if fate is Fate.GRANTED:
             self._legs.add(nodes, due_us, polls, found, fate)
             last_us = due_us + (polls - 1) * PERIOD_US
+            self._known_us[nodes] = last_us + self._known_after_us[fate]
             self._contact_us[nodes] = last_us
             self._arrived_us[nodes] = last_us + self._latency_us
             self._due_us[nodes] = last_us + PERIOD_US
@@ -173,6 +197,7 @@ class _Fleet:
         self._legs.add(nodes, due_us, polls, found, fate, lapses)
         if fate is Fate.DEAF:
             self._arrived_us[nodes] = last_us + self._latency_us
+        self._known_us[nodes] = last_us + self._known_after_us[fate]
         self._due_us[nodes] = np.where(lapses, FOREVER, last_us + PERIOD_US)
         self._status[nodes] = np.where(lapses, np.int8(Status.LAPSED), np.int8(Status.INTERRUPTED))
         self._lapsed_us[nodes[lapses]] = last_us[lapses] + self._known_after_us[fate]
@@ -198,6 +223,7 @@ class _Fleet:
             self._arrived_us[nodes] = arrived_us
         if fate is Fate.GRANTED:
             self._contact_us[nodes] = sent_us
+            self._known_us[nodes] = sent_us + self._known_after_us[fate]
             self._due_us[nodes] = sent_us + PERIOD_US
             self._status[nodes] = Status.REGISTERED
 
@@ -277,6 +303,14 @@ class _OwnCuts:
                 yield nodes[those], until_us[those], one
             on = until_us < end_us
             nodes, rows, now_us = nodes[on], rows[on], until_us[on]
+
+    def cut(self, sent_us: int) -> Column:
+        """Tell of each node whether a cut of its own loses a request that is sent at ``sent_us``, or the answer."""
+        cut = self._row >= 0
+        rows = self._row[cut]
+        now_us = np.full(len(rows), sent_us)
+        cut[cut] = _in_any(self._up[rows], now_us) | _in_any(self._down[rows], now_us)
+        return cut
 
     def lost(self, nodes: Ints, sent_us: Ints) -> Column:
         """Tell whose request, sent at ``sent_us``, is lost to a cut of its own."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from harness import trace as history
-from harness.ranks.fit import orders_for, scenario_of, split
+from harness.ranks.fit import can_part, odd_nodes, orders_for, scenario_of
 from harness.ranks.history import by_nodes, column_of
 from harness.ranks.legs import Column, Ints
 from harness.ranks.march import march
@@ -44,22 +44,25 @@ def in_rank(
     :param by_itself: simulates a scenario with some of the nodes, whose places it is told.
     :param at_least: so many have to stand in rank.
     """
-    orders = orders_for(scenario, reading)
-    if orders is not None:
-        return march(scenario, orders)
-    parted = split(scenario, reading)
-    if parted is None or len(parted[0]) < max(1, at_least):
-        return None
-    plain, odd = parted
-    orders = orders_for(marching := scenario_of(scenario, plain), reading)
-    if orders is None:
-        return None
-    others = scenario_of(scenario, odd)
-    return MixedTrace(
-        scenario,
-        Group(marching, march(marching, orders), plain),
-        Group(others, by_itself(others, odd.tolist()), odd),
-    )
+    odd = odd_nodes(scenario, reading)
+    while odd is not None:
+        plain = np.setdiff1d(np.arange(len(scenario.nodes)), odd)
+        if len(odd) and (len(plain) < max(1, at_least) or not can_part(scenario)):
+            return None
+        marching = scenario_of(scenario, plain) if len(odd) else scenario
+        orders = orders_for(marching, reading)
+        if orders is None:
+            return None
+        trace = march(marching, orders)
+        if isinstance(trace, Trace):
+            if not len(odd):
+                return trace
+            others = scenario_of(scenario, odd)
+            by_themselves = Group(others, by_itself(others, odd.tolist()), odd)
+            return MixedTrace(scenario, Group(marching, trace, plain), by_themselves)
+        # Some have fallen out of step, and stand by themselves next time.
+        odd = np.union1d(odd, plain[trace])
+    return None
 
 
 class Group(NamedTuple):
@@ -150,12 +153,12 @@ class MixedTrace(Trace):
         """All other requests. Those of the others keep their places, by which they are known."""
         columns = self._both("exchanges")
         of_rank = np.arange(len(columns["node"])) >= len(self.others.trace.exchanges)
-        for name, before in (
-            ("content", len(self.others.trace.contents)),
-            ("signature", len(self.others.trace.signatures)),
-        ):
-            column = columns[name]
-            columns[name] = np.where(of_rank & (column != NEVER), column + before, column)
+        signature, content = columns["signature"], columns["content"]
+        before = len(self.others.trace.signatures)
+        columns["signature"] = np.where(of_rank & (signature != NEVER), signature + before, signature)
+        # Whoever marches is granted one and the same.
+        (granted,) = self.marching.trace.contents
+        columns["content"] = np.where(of_rank & (content != NEVER), self.contents.index(granted), content)
         return Table.of(history.Exchange, map(column_of, columns.values()))
 
     @cached_property
@@ -166,7 +169,7 @@ class MixedTrace(Trace):
     @cached_property
     def contents(self) -> list[tuple[int, Details]]:  # type: ignore[override]
         """What grants carried."""
-        return [*self.others.trace.contents, *self.marching.trace.contents]
+        return list(dict.fromkeys([*self.others.trace.contents, *self.marching.trace.contents]))
 
     @cached_property
     def signatures(self) -> list[str]:  # type: ignore[override]

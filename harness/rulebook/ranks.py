@@ -246,6 +246,7 @@ class _Law:
         registers = (-1 if node.register_us is None else node.register_us for node in scenario.nodes)
         self._register_us = np.fromiter(registers, np.int64, len(scenario.nodes))
         self._asked = {only: _Asked(scenario, only) for only in ("lapsed", "unregistered")}
+        self._asked_anyway = _Asked(scenario, None)
 
     def holds(self, part: Part, first: int, after: int) -> bool:
         """Tell whether all legs, and slots, of the nodes from ``first`` up to ``after`` are as they have to be."""
@@ -268,7 +269,9 @@ class _Law:
     def _first_register_us(self, nodes: Ints) -> Ints:
         """Return when ``nodes`` are first registered."""
         known_us = self._register_us[nodes]
-        asked_us = self._asked["unregistered"].after(np.full(len(nodes), -1), nodes)
+        since_us = np.full(len(nodes), -1)
+        asked_us = self._asked["unregistered"].after(since_us, nodes)
+        asked_us = np.minimum(asked_us, self._asked_anyway.after(since_us, nodes))
         return np.where(known_us < 0, asked_us, known_us)
 
     def _fated(self, legs: Columns) -> bool:
@@ -311,6 +314,14 @@ class _Law:
         for status, only in ((Status.LAPSED, "lapsed"), (Status.UNREGISTERED, "unregistered")):
             rows = np.flatnonzero(after == status)
             next_us[rows] = self._asked[only].after(rests_us[rows], legs.node[rows])
+        asked_us = self._asked_anyway.after(np.where(holding, last_us, rests_us), legs.node)
+        comes_next = asked_us <= next_us
+        next_us = np.minimum(next_us, asked_us)
+        # In the midst of a request, or in vain, nobody who holds a registration is registered in rank.
+        caught = legs.lapses & (self._asked_anyway.after(last_us, legs.node) <= known_us)
+        anyway = np.zeros(len(begins), bool)
+        anyway[1:] = comes_next[:-1] & (known_us[:-1] < asked_us[:-1])
+        anyway[begins] = False
         due_us = np.empty_like(next_us)
         due_us[1:] = next_us[:-1]
         due_us[begins] = self._first_register_us(legs.node[begins])
@@ -325,7 +336,9 @@ class _Law:
         return bool(
             (
                 (legs.found == before)
-                & (registers != holding_before)
+                & np.where(holding_before, ~registers | (anyway & granted), registers)
+                & (~anyway | registers)
+                & ~caught
                 & (legs.first_us == due_us)
                 & (last_us <= self.end_us)
                 & (~ends | (next_us > self.end_us))
@@ -372,9 +385,9 @@ def _carried(values: Ints, begins: Column) -> Ints:
 
 
 class _Asked:
-    """When an administrator registers the nodes that have the status ``only``."""
+    """When an administrator registers the nodes that have the status ``only``; ``None``: whatever it is."""
 
-    def __init__(self, scenario: Scenario, only: str) -> None:
+    def __init__(self, scenario: Scenario, only: str | None) -> None:
         count = len(scenario.nodes)
         everybody: list[int] = []
         self._some: list[tuple[int, Column]] = []
@@ -503,7 +516,7 @@ class _Census:
         """Count the polls that bring nodes back after stops of less than 24 h, for each stop since the poll before."""
         backs_us = [end_us for start_us, end_us in law.downs if end_us - start_us < _DAY_US and end_us <= law.end_us]
         back = np.flatnonzero(
-            (legs.fate == Fate.GRANTED)
+            (legs.what == Fate.GRANTED)
             & (legs.found == Status.INTERRUPTED)
             & (legs.first_us + 2 * law.latency_us <= law.end_us)
         )

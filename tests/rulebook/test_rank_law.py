@@ -32,9 +32,15 @@ SCENARIO = a_world(
 
 
 def marched() -> tuple[Scenario, RankTrace]:
-    orders = orders_for(SCENARIO, LITERAL)
+    return SCENARIO, trace_of(SCENARIO)
+
+
+def trace_of(scenario: Scenario) -> RankTrace:
+    orders = orders_for(scenario, LITERAL)
     assert orders is not None
-    return SCENARIO, march(SCENARIO, orders)
+    trace = march(scenario, orders)
+    assert isinstance(trace, RankTrace)
+    return trace
 
 
 def test_the_legs_are_these() -> None:
@@ -176,9 +182,7 @@ def test_a_poll_that_two_cuts_lose_does_not_speak_for_the_next_one() -> None:
         nodes=tuple(node(f"n{i}", address=FIRST + i, register_us=0) for i in range(2)),
         duration_us=7 * HOUR,
     )
-    orders = orders_for(scenario, LITERAL)
-    assert orders is not None
-    (part,) = march(scenario, orders).parts
+    (part,) = trace_of(scenario).parts
     assert judge_ranks(scenario, [part], sorted(JUDGES)) is not None
     # n0: register, polls at 2 h, at 4 h (lost) and at 6 h.
     both_lost = _leg(2, polls=2)(part)

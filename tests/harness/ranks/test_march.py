@@ -19,13 +19,14 @@ from fake_fdl_nodes.fleet import fleet
 from fake_fdl_nodes.node import Node
 from harness.expectations import judge_expectations
 from harness.ranks.fit import orders_for
+from harness.ranks.mixed import MixedTrace
 from harness.rulebook import judge
 from harness.rulebook.judging import JUDGES
-from harness.rulebook.ranks import judge_ranks
+from harness.rulebook.ranks import judge_in_rank
 from harness.runner import Job, run_one
 from harness.scenario import Event, Expect, LicenceSpec, NetworkSpec, Scenario, Verb
 from harness.scenario_file import load
-from harness.trace import SlotChange, Status, Trace
+from harness.trace import Outcome, SlotChange, Status, Trace
 from harness.world import RANKS_FROM, run
 from reference_server.readings import LITERAL, READINGS
 from tests.harness.stage import LATENCY, a_world, event, turns
@@ -73,7 +74,7 @@ def same(scenario: Scenario) -> Trace:
     assert trace.events == expected.events
     assert trace.digest() == expected.digest()
     judged = judge(scenario, LITERAL, expected)
-    lawful = judge_ranks(scenario, trace.parts, sorted(JUDGES))
+    lawful = judge_in_rank(scenario, LITERAL, trace, sorted(JUDGES), judge)
     assert lawful is not None
     for rule, by_rows in judged.items():
         assert (lawful[rule].ruling, lawful[rule].tested) == (by_rows.ruling, by_rows.tested), rule
@@ -143,7 +144,7 @@ def marches(draw: st.DrawFn) -> Scenario:
         cut = draw(_lasting(Verb.NETWORK_CUT, draw(groups)))
         events.append(replace(cut, direction=draw(st.sampled_from(("both", "requests", "answers")))))
     for _ in range(draw(st.integers(0, 3))):
-        only = draw(st.sampled_from(("lapsed", "unregistered")))
+        only = draw(st.sampled_from(("lapsed", "unregistered", None)))
         events.append(event(draw(_EDGE), Verb.NODE_REGISTER, *draw(groups), only=only))
     if draw(st.booleans()):
         events.append(event(draw(_EDGE), Verb.NETWORK_HEAL, *names))
@@ -158,7 +159,8 @@ def marches(draw: st.DrawFn) -> Scenario:
 
 @given(marches())
 def test_random_worlds_are_the_same_in_rank(scenario: Scenario) -> None:
-    assume(orders_for(scenario, LITERAL) is not None)
+    # Who falls out of step is simulated alone, and may be all there are.
+    assume(run(scenario, LITERAL, ranks_from=0).in_rank)
     same(scenario)
 
 
@@ -183,6 +185,25 @@ def test_a_stop_of_a_day_lapses_who_has_to_in_each_phase() -> None:
         [26 * HOUR + late_us + 2 * LATENCY],
         [24 * HOUR + HOUR - 4_000 + 2 * LATENCY],
     ]
+
+
+def test_who_is_registered_anyway_polls_two_hours_later() -> None:
+    # All three are registered at 3 h, whatever they are. The first polls at 2 h and next at 5 h, so its silence from
+    # 10 h on is judged from 9 h: its polls at 11 h, ..., 33 h are the twelve misses. The second one registers for the
+    # first time. The third one is in the midst of a poll: that is abandoned, and it is simulated by itself.
+    phases = (0, None, HOUR - LATENCY)
+    nodes = tuple(node(f"n{i}", address=FIRST + i, register_us=at_us) for i, at_us in enumerate(phases))
+    events = (
+        event(3 * HOUR, Verb.NODE_REGISTER, "n0", "n1", "n2"),
+        event(10 * HOUR, Verb.SERVER_STOP, lasts_us=30 * HOUR),
+    )
+    trace = same(a_world(*events, nodes=nodes, duration_us=34 * HOUR))
+    assert isinstance(trace, MixedTrace)
+    assert trace.others.places.tolist() == [2]
+    lapses = [[at_us for at_us, status in turns(trace, place) if status is Status.LAPSED] for place in range(3)]
+    assert lapses == [[33 * HOUR + 2 * LATENCY]] * 3
+    (abandoned,) = [each for each in trace.exchanges if each.outcome == Outcome.ABANDONED]
+    assert (abandoned.node, abandoned.ended_us) == (2, 3 * HOUR)
 
 
 def test_slots_go_to_who_comes_first() -> None:
@@ -284,7 +305,6 @@ def _setup(**changes: object) -> Scenario:
     [
         _event(Verb.SERVER_SUSPEND, lasts_us=HOUR),
         _event(Verb.NODE_STOP, "a"),
-        _event(Verb.NODE_REGISTER, "a"),
         _event(Verb.NODE_REGISTER, "a", only="interrupted"),
         _event(Verb.CLOCK_STEP, host="server", by_us=1),
         _event(Verb.NETWORK_LOSS, "a"),
