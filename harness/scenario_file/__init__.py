@@ -6,7 +6,8 @@ makes the scenario. Nothing outside this package knows pydantic or spanned-toml.
 """
 
 from harness.problems import Problem, ScenarioError
-from harness.scenario_file.loading import from_mapping, load, loads
+from harness.scenario_file.document import Document
+from harness.scenario_file.loading import from_mapping, load, loads, read, scenario_of
 from harness.scenario_file.tables import schema
 
-__all__ = ["Problem", "ScenarioError", "from_mapping", "load", "loads", "schema"]
+__all__ = ["Document", "Problem", "ScenarioError", "from_mapping", "load", "loads", "read", "scenario_of", "schema"]

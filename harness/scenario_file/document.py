@@ -7,6 +7,7 @@ written in several pieces; their headers are looked up in the text.
 
 from __future__ import annotations
 
+import copy
 import re
 import tomllib
 from bisect import bisect_left
@@ -25,11 +26,14 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 class Document:
     """The TOML ``text``, read. ``data`` is its content, ``file`` the name to use in messages.
 
+    It does not survive the way to a worker: its ``text`` does.
+
     :raises ScenarioError: if ``text`` is not TOML.
     """
 
     def __init__(self, text: str, file: str) -> None:
         self.file = file
+        self.text = text
         self._text = text.replace("\r\n", "\n")
         self._newlines = [match.start() for match in re.finditer("\n", self._text)]
         self._headers: dict[str, list[int]] = {}
@@ -48,6 +52,12 @@ class Document:
             if place[1]:
                 line, column = int(place[1]), int(place[2])
             raise self._unreadable(message[: place.start()], line, column) from None
+
+    def having(self, data: dict[str, Any]) -> Document:
+        """Return a document with this content, in which what is at the same way has the same place."""
+        other = copy.copy(self)
+        other.data = data
+        return other
 
     def problem(self, complaint: Complaint) -> Problem:
         """Return what is complained about with its place: that of the value, of the key if that is wrong.

@@ -28,13 +28,21 @@ from harness.scenario_file.frame import Frame
 from harness.scenario_file.tables import ExpectTable, FileTable, LicenceTable, ServerTable
 from reference_server.licence import expiry_us
 
-__all__ = ["from_mapping", "load", "loads"]
+__all__ = ["from_mapping", "load", "loads", "read", "scenario_of"]
 
 
 def load(path: str | Path) -> Scenario:
     """Return the scenario in the TOML file at ``path``.
 
     :raises ScenarioError: if the file cannot be read, or holds mistakes.
+    """
+    return scenario_of(read(path))
+
+
+def read(path: str | Path) -> Document:
+    """Return what stands in the TOML file at ``path``, which need not make a scenario.
+
+    :raises ScenarioError: if the file cannot be read, or is not TOML.
     """
     file = str(path)
     try:
@@ -57,7 +65,7 @@ def load(path: str | Path) -> Scenario:
                 )
             ]
         ) from None
-    return loads(text, file=file)
+    return Document(text, file)
 
 
 def loads(text: str, *, file: str = "<string>") -> Scenario:
@@ -65,7 +73,7 @@ def loads(text: str, *, file: str = "<string>") -> Scenario:
 
     :raises ScenarioError: if it holds mistakes; all of them at once.
     """
-    return _read(Document(text, file))
+    return scenario_of(Document(text, file))
 
 
 def from_mapping(data: dict[str, Any], *, file: str = "<python>") -> Scenario:
@@ -73,10 +81,14 @@ def from_mapping(data: dict[str, Any], *, file: str = "<python>") -> Scenario:
 
     :raises ScenarioError: if it holds mistakes; all of them at once, by their keys.
     """
-    return _read(Given(data, file))
+    return scenario_of(Given(data, file))
 
 
-def _read(document: Document | Given) -> Scenario:
+def scenario_of(document: Document | Given) -> Scenario:
+    """Return the scenario that ``document`` describes.
+
+    :raises ScenarioError: if it holds mistakes; all of them at once.
+    """
     frame = Frame.of(document.data)
     tables = checked(document.data, frame)
     complaints = tables if isinstance(tables, list) else []
