@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from harness.report.failures import explain
 from harness.rulebook import Ruling
 from harness.runner import Job, Outcome, Result
 
-__all__ = ["STYLES", "shorten", "show_as_they_come", "show_failures", "summary"]
+__all__ = ["STYLES", "progress", "shorten", "show_as_they_come", "show_failures", "summary"]
 
 STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "bold red", Outcome.UNKNOWN: "yellow", Outcome.SKIPPED: "dim"}
 
@@ -70,22 +70,29 @@ def show_as_they_come(results: Iterable[Result], jobs: Sequence[Job], console: C
 
     :param jobs: what is being run, in the order of the results.
     """
-    live = console.is_terminal and not os.environ.get("CI")
-    progress = Progress(
-        TextColumn("running"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
-    )
     columns = _Columns.of(jobs, console)
     done = []
     for line in dict.fromkeys(f"under test: {what} {name}" for job in jobs for what, name in _given(job)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(columns.header(), highlight=False, soft_wrap=True)
-    with progress if live else nullcontext():
-        task = progress.add_task("", total=len(jobs))
+    with progress(len(jobs), console) as advance:
         for result in results:
             console.print(columns.line(result), highlight=False, soft_wrap=True)
-            progress.advance(task)
+            advance(1)
             done.append(result)
     return done
+
+
+@contextmanager
+def progress(total: int, console: Console) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on a terminal, and give what moves it on by so many of ``total``."""
+    live = console.is_terminal and not os.environ.get("CI")
+    bar = Progress(
+        TextColumn("running"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
+    )
+    with bar if live else nullcontext():
+        task = bar.add_task("", total=total)
+        yield lambda steps: bar.advance(task, steps)
 
 
 def _given(job: Job) -> list[tuple[str, str]]:
