@@ -121,7 +121,7 @@ def test_what_has_to_be_compiled_is_pinned_by_itself() -> None:
 
 def test_what_the_benchmark_needs_is_pinned_beside_the_rest() -> None:
     rest, pins = _pins(), _pins("bench.txt")
-    assert {"matplotlib", "salabim"} <= pins.keys() - rest.keys()
+    assert "salabim" in pins.keys() - rest.keys()
     # Both are installed into one environment.
     assert [name for name in pins if name in rest and pins[name].split()[0] != rest[name].split()[0]] == []
 
