@@ -30,7 +30,6 @@ from harness.ranks.legs import (
     Ints,
     Part,
     Slots,
-    known_after_us,
 )
 from harness.rulebook.verdicts import Finding, Judgement, Ruling
 from harness.scenario import Event, Scenario, Verb
@@ -239,7 +238,9 @@ class _Law:
     def __init__(self, scenario: Scenario) -> None:
         self.end_us = scenario.duration_us
         self.latency_us = scenario.network.latency_us
-        self.known_after_us = known_after_us(scenario.network)
+        # A refusal, and that of the port, come back at once; what is lost, or its answer, is given up in the end.
+        heard_us, given_up_us = 2 * scenario.network.latency_us, scenario.network.timeout_us
+        self.known_after_us = np.where(SILENT, given_up_us, heard_us)
         self.downs = _downs(scenario)
         self._down = _Stretches(self.downs)
         self._lost, self._deaf = _Cuts(scenario, "requests"), _Cuts(scenario, "answers")
