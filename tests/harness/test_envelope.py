@@ -7,12 +7,12 @@ import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-import harness.cli
 from harness.cli import main
 from harness.envelope import Flip, Margins, Notation, Quantity, Question, Step, Unplayable, find_margins, varied
 from harness.envelope.flips import Phase, explore
@@ -474,7 +474,7 @@ def test_a_curve_is_the_same_file_each_time(files: Path, name: str, first: bytes
 
 
 def test_without_the_library_it_says_how_to_get_it(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(harness.cli, "find_spec", lambda name: None)
+    monkeypatch.setattr(import_module("harness.cli.envelope"), "find_spec", lambda name: None)
     done = call("stop.toml", "--vary", "events[0].lasts", "--plot", "curve.png")
     assert done.exit_code == 2
     assert "--plot needs matplotlib, which is not installed: pip install 'fdl-harness[plots]'." in done.output

@@ -1,0 +1,140 @@
+"""What the commands share: their options, loading scenarios, and writing what they found."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.library import find_scenarios, library_path
+from reference_server.readings import READINGS, Reading
+
+if TYPE_CHECKING:
+    from harness.runner import InternalError
+    from harness.scenario import Scenario
+    from harness.systems import Kind
+
+__all__ = [
+    "FAILED",
+    "PATHS",
+    "UNJUDGED",
+    "WRONG",
+    "check_system",
+    "claim",
+    "load_all",
+    "make_folder",
+    "no_verdict",
+    "read_instant",
+    "read_readings",
+    "write",
+]
+
+#: Exit codes: what a rule or an expectation found, a wrong call or file, a rule that could not be judged.
+FAILED, WRONG, UNJUDGED = 1, 2, 3
+
+PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+
+
+def read_readings(_context: click.Context, _parameter: click.Parameter, name: str | None) -> list[Reading] | None:
+    if name is None:
+        return None
+    if name == "all":
+        return list(READINGS.values())
+    if name not in READINGS:
+        close = difflib.get_close_matches(name, READINGS, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise click.BadParameter(f"no reading is named {name!r}; there are {', '.join(READINGS)}, or all.{hint}")
+    return [READINGS[name]]
+
+
+def read_instant(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+    from harness.durations import parse_duration
+
+    if text is None:
+        return None
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from None
+
+
+def check_system(kind: Kind, name: str | None) -> None:
+    """Make sure that ``name`` makes a system under test."""
+    if name is None:
+        return
+    from harness.problems import Mistake
+    from harness.systems import check
+
+    try:
+        check(name, kind)
+    except Mistake as error:
+        raise click.BadParameter(f"{error}.", param_hint=f"'--{kind}'") from None
+
+
+def load_all(paths: Sequence[Path], server: str | None = None, node: str | None = None) -> list[Scenario]:
+    """Return the scenarios at ``paths``, or tell everything that is wrong with any of them and exit.
+
+    :param server: names what takes the place of the scenarios' own servers; ``node`` likewise.
+    """
+    from harness.scenario_file import ScenarioError, load
+    from harness.systems import choose
+
+    found = {path: find_scenarios(path) for path in paths or (library_path(),)}
+    if empty := [str(path) for path, files in found.items() if not files]:
+        raise click.UsageError(f"there is no scenario file (*.toml) in {', '.join(empty)}")
+    files = [file for each in found.values() for file in each]
+    scenarios, errors = [], []
+    for file in files:
+        try:
+            scenario = load(file)
+            choose(scenario, server, node)
+            scenarios.append(scenario)
+        except ScenarioError as error:
+            errors.append(str(error))
+    if errors:
+        for line in errors:
+            click.echo(line, err=True)
+        count = sum(len(text.splitlines()) for text in errors)
+        click.echo(
+            f"{count} mistake{'' if count == 1 else 's'} in {len(errors)} of {len(files)} files; nothing was run",
+            err=True,
+        )
+        raise SystemExit(WRONG)
+    return scenarios
+
+
+def no_verdict(error: InternalError) -> SystemExit:
+    """Tell that the harness itself is at fault, and return how that ends."""
+    click.echo(f"internal error, not a verdict: {error}", err=True)
+    return SystemExit(FAILED)
+
+
+def claim(file: Path | None) -> None:
+    """Make sure that a report can be written before hours are spent on what it reports."""
+    if file is None:
+        return
+    # `--json x.toml` is what one types who forgets the name of the report before the scenario's.
+    if file.suffix == ".toml":
+        raise click.UsageError(f"{file} is named like a scenario; a report would overwrite it")
+    write(file, [])
+
+
+def make_folder(folder: Path | None) -> None:
+    """Make ``folder`` before the runs, too."""
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"{folder} cannot be made: {error.strerror or error}") from None
+
+
+def write(file: Path, lines: Iterable[str]) -> None:
+    try:
+        with file.open("w", encoding="utf-8") as stream:
+            stream.writelines(lines)
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be written: {error.strerror or error}") from None
