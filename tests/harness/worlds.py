@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fake_fdl_nodes.fleet import fleet
 from harness.faults import timeline_problems
-from harness.scenario import Certificate, Event, LicenceSpec, NetworkSpec, Scenario, Verb
+from harness.scenario import Certificate, Event, LicenceSpec, NetworkSpec, Scenario, ServerSpec, Verb
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -27,7 +27,6 @@ LASTING = (
     Verb.SERVER_CRASH,
     Verb.SERVER_REBOOT,
     Verb.SERVER_POWER_LOSS,
-    Verb.SERVER_LOGOUT,
     Verb.SERVER_SUSPEND,
     Verb.SERVER_HANG,
     Verb.SERVER_SLOW,
@@ -107,10 +106,9 @@ def path_keys(draw: st.DrawFn, verb: Verb, some: tuple[str, ...]) -> dict[str, A
         keys["by_us"] = draw(st.sampled_from([0, 1, 5_000, SECOND, 31 * SECOND, 2 * HOUR, 5 * HOUR]))
     if verb is Verb.NETWORK_DELAY:
         distributions = ["constant", "uniform", "normal", "exponential", "pareto"]
-        keys |= {
-            "jitter_us": draw(st.sampled_from([3_000, SECOND])),
-            "distribution": draw(st.sampled_from(distributions)),
-        }
+        keys["distribution"] = draw(st.sampled_from(distributions))
+        if keys["distribution"] != "constant":
+            keys["jitter_us"] = draw(st.sampled_from([0, 3_000, SECOND]))
     if verb in (Verb.FIREWALL_DROP, Verb.FIREWALL_REJECT):
         keys["port"] = draw(st.sampled_from([None, 8081, 443]))
     if verb in (Verb.NAT_ADD, Verb.NODE_UPLINK):
@@ -139,7 +137,7 @@ def machine_keys(draw: st.DrawFn, verb: Verb, at_us: int) -> dict[str, Any]:
         ends = st.none() | st.sampled_from([START, START + DAY, START + DAY + HOUR // 2])
         name = draw(st.sampled_from([None, None, "172.16.63.131", "fdl.example.com"]))
         ca = draw(st.sampled_from(["site", "other"]))
-        return {"certificate": Certificate(ca=ca, name=name, from_us=draw(ends), until_us=draw(ends))}
+        return {"ca": ca, "certificate": Certificate(ca=ca, name=name, from_us=draw(ends), until_us=draw(ends))}
     if verb is Verb.TLS_TRUST:
         return {"ca": draw(st.sampled_from(["site", "other"]))}
     if verb is Verb.ANSWER_SPOIL:
@@ -154,12 +152,10 @@ def machine_keys(draw: st.DrawFn, verb: Verb, at_us: int) -> dict[str, Any]:
     if verb is Verb.LICENCE_CHANGE:
         changes: dict[str, Any] = {"capacity": draw(st.integers(1, 4))}
         if draw(st.booleans()):
-            changes["expires_us"] = START + draw(st.integers(1, 6)) * DAY // 2
-        if draw(st.booleans()):
             changes["ranges"] = ((FIRST, FIRST),)
+        if draw(st.booleans()):
+            changes["expires_us"] = START + draw(st.integers(1, 6)) * DAY // 2
         return {"changes": tuple(changes.items())}
-    if verb is Verb.SERVER_LOGOUT:
-        return {"idle": draw(st.booleans())}
     return {}
 
 
@@ -182,11 +178,26 @@ def events(draw: st.DrawFn, names: tuple[str, ...], duration_us: int) -> Event:
     if verb is Verb.NODE_MOVE:
         keys["address"] = FIRST + draw(st.sampled_from([0, 5, 50, 1000]))
     if verb.value.startswith("clock."):
-        ppm = draw(rates if verb is Verb.CLOCK_SLEW else ppms)
-        keys |= {"host": draw(st.sampled_from([*names, "server"])), "by_us": draw(steps), "ppm": Fraction(ppm)}
+        keys["host"] = draw(st.sampled_from([*names, "server"]))
+        if verb in (Verb.CLOCK_STEP, Verb.CLOCK_SLEW):
+            keys["by_us"] = draw(steps)
+        if verb in (Verb.CLOCK_DRIFT, Verb.CLOCK_SLEW):
+            keys["ppm"] = Fraction(draw(rates if verb is Verb.CLOCK_SLEW else ppms))
     if verb in LASTING and (lasts_us := draw(st.none() | lengths)) is not None:
         keys["until_us"] = at_us + lasts_us
     return Event(index=0, at_us=at_us, verb=verb, **keys)
+
+
+#: What becomes of the program when its session or its machine ends.
+servers = st.builds(ServerSpec, nohup=st.booleans(), autostart=st.booleans())
+
+
+def in_order(drawn: list[Event], server: ServerSpec) -> tuple[Event, ...]:
+    """Number the events. The end of a session does nothing to a program that was started with nohup."""
+    return tuple(
+        replace(event, index=index, idle=event.verb is Verb.SERVER_LOGOUT and server.nohup)
+        for index, event in enumerate(drawn)
+    )
 
 
 @st.composite
@@ -206,24 +217,27 @@ def quiet_scenarios(draw: st.DrawFn) -> Scenario:
     silent = Event(index=0, at_us=late_us + draw(instants(DAY)), verb=verb, nodes=(names[which],))
     more = draw(st.lists(events(names, duration_us), max_size=1))
     more = [event for event in more if event.verb is not Verb.NODE_CLONE]
+    server = draw(servers)
     return without_problems(
         Scenario(
             title="a quiet world",
             start_us=START,
             duration_us=duration_us,
             licence=LicenceSpec(capacity=draw(st.integers(1, 4)), ranges=((FIRST - 25, FIRST + 230),)),
+            server=server,
             nodes=nodes,
-            events=tuple(replace(event, index=index) for index, event in enumerate([silent, *more])),
+            events=in_order([silent, *more], server),
         )
     )
 
 
 def without_problems(scenario: Scenario) -> Scenario:
-    """Leave out the events that `timeline_problems` finds fault with."""
+    """Leave out the events that `timeline_problems` finds fault with, and number the others anew."""
     while problems := timeline_problems(scenario.events):
         wrong = {problem.event.index for problem in problems}
         scenario = replace(scenario, events=tuple(e for e in scenario.events if e.index not in wrong))
-    return scenario
+    numbers = {index: k for k, index in enumerate(sorted({event.index for event in scenario.events}))}
+    return replace(scenario, events=tuple(replace(event, index=numbers[event.index]) for event in scenario.events))
 
 
 @st.composite
@@ -246,6 +260,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     drawn = draw(st.lists(events(names, duration_us), max_size=7))
     if nodes[-1].clone_of is None:
         drawn = [event for event in drawn if event.verb is not Verb.NODE_CLONE]
+    server = draw(servers)
     expiry = st.integers(1, 6).map(lambda half_days: START + half_days * DAY // 2)
     return without_problems(
         Scenario(
@@ -261,7 +276,8 @@ def scenarios(draw: st.DrawFn) -> Scenario:
                 latency_us=draw(st.sampled_from([5_000, 5_000, 0, 1, 14 * SECOND, 15 * SECOND, 16 * SECOND])),
                 timeout_us=draw(st.sampled_from([30 * SECOND, 30 * SECOND, 10_000])),
             ),
+            server=server,
             nodes=nodes,
-            events=tuple(replace(event, index=index) for index, event in enumerate(drawn)),
+            events=in_order(drawn, server),
         )
     )
