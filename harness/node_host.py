@@ -66,6 +66,8 @@ class NodeHost:
         self.node = node
         self.clock = clock
         self.suspended = False
+        #: How often its program was started.
+        self.lives = 0
         #: The event that took it down.
         self.down_by: int | None = None
         #: What happens to its answers, and what it is made to report as its address, by the event that does it.
@@ -171,6 +173,7 @@ class NodeHost:
             away_us = max(0, instant.wall_us - since.wall_us)
             node.restore(node.saved().later_by(instant.boot_us - since.boot_us - away_us))
         self._edge(EdgeKind.STARTED)
+        self.lives += 1
         self._apply(self, node.start(instant))
 
     def _resume(self) -> None:

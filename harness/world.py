@@ -53,13 +53,17 @@ _OF_NODES = ("node", "answer")
 
 
 class _Trip(NamedTuple):
-    """The way of a request: from node ``i`` as ``source``, by the origin that its answer has to find again."""
+    """The way of a request: from node ``i`` as ``source``, by the origin that its answer has to find again.
+
+    ``life`` is that of the program which sent it, as `NodeHost.lives` counts them: its connection ends with it.
+    """
 
     i: int
     number: int
     source: int
     origin: tuple[int, int | None, int | None]
     place: int
+    life: int
 
 
 def run(
@@ -256,7 +260,7 @@ class World:
         place = self._record.sent(now, i, node, send, reported=reported, source=source, form=form, lost=lost)
         if target is not None and self._network_of_wire is not None:
             self._let_happen(self._network_of_wire, fate, node.address, said)
-        trip = _Trip(i, node.number, source, self._origin(i, target), place)
+        trip = _Trip(i, node.number, source, self._origin(i, target), place, host.lives)
         order = (now, i, node.number)
         if fate.rejected and target is not None:
             self._record.rejected(place)
@@ -346,15 +350,15 @@ class World:
         if answer is not None:
             answer, spoilt = (None, Spoilt.BROKEN) if fate.damaged else self._hosts[i].spoilt(answer)
         for delay_us in fate.delays_us:
-            args = (i, trip.number, answer, spoilt, trip.place)
+            args = (trip, answer, spoilt)
             self._agenda.at(now + delay_us, Part.NODE_ARRIVAL, (now, i, trip.number), self._deliver, *args)
 
-    def _deliver(self, i: int, number: int, answer: Answer | None, spoilt: Spoilt, place: int) -> None:
-        """An answer, or the news of a failed connection (``None``), reaches the host of node ``i``."""
-        host, now = self._hosts[i], self._agenda.now
-        if not host.awake:
+    def _deliver(self, trip: _Trip, answer: Answer | None, spoilt: Spoilt) -> None:
+        """An answer, or the news of a failed connection (``None``), reaches the host of the node that asked."""
+        host, number, now = self._hosts[trip.i], trip.number, self._agenda.now
+        if not host.awake or host.lives != trip.life:
             return
-        self._record.delivered(now, place, spoilt)
+        self._record.delivered(now, trip.place, spoilt)
         if spoilt is Spoilt.GARBAGE:
             return
         instant = host.clock.instant(now)
@@ -364,7 +368,7 @@ class World:
             effects = host.node.answer(answer, instant)
         self._apply(host, effects)
         granted = isinstance(answer, Grant) and Ended(number, Ending.POSITIVE) in effects
-        if granted and self._cruises and i not in self._shared:
+        if granted and self._cruises and trip.i not in self._shared:
             self._cruise(host)
 
     # What a node does.

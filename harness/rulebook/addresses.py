@@ -65,7 +65,7 @@ def a_range_is_licensed(history: History, tally: Tally) -> None:
 
     for each in due(history):
         asked = each.exchange
-        if asked.source != asked.reported or not within(asked.source, asked.arrived_us):
+        if not each.fresh or asked.source != asked.reported or not within(asked.source, asked.arrived_us):
             continue
         if asked.verdict == Code.LICENSE_IP_ERROR:
             tally.broken(asked.arrived_us, history.nodes[asked.node].name, "refused within a licensed range")

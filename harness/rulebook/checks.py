@@ -28,6 +28,11 @@ class Due(NamedTuple):
     verdict: int
     failing: tuple[str, ...]
 
+    @property
+    def fresh(self) -> bool:
+        """Whether it was not seen before: what was gets the same answer again, whatever has changed since."""
+        return self.view.seen == NEVER_SEEN
+
 
 def in_ranges(history: History, address: int, true_us: int) -> bool:
     """Tell whether ``address`` is licensed at ``true_us``, ends included."""
@@ -70,7 +75,6 @@ def _due(history: History, place: int, asked: Exchange, view: LeaseView) -> Due:
         failing: tuple[str, ...] = ("data" if asked.form == Code.JSON_PARSER_ERROR else "parameters",)
         return Due(place, asked, view, asked.form, failing)
     if view.seen != NEVER_SEEN:
-        # What was answered before gets the same answer again, whatever has changed since.
         return Due(place, asked, view, view.seen, ())
     fails = {
         # A copy of the machine has the identity of the one that it was copied from.

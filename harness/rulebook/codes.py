@@ -73,7 +73,7 @@ def listed_applications_alone(history: History, tally: Tally) -> None:
         applications = history.licence(asked.arrived_us).applications
         setup = history.scenario.nodes[asked.node]
         unlisted = bool(applications) and setup.application not in applications
-        if not unlisted or asked.form or asked.kind == Kind.UNBIND:
+        if not unlisted or not each.fresh or asked.form or asked.kind == Kind.UNBIND:
             continue
         if asked.verdict == Verdict.GRANTED:
             tally.broken(asked.arrived_us, setup.name, f"granted to the application {setup.application!r}")
@@ -86,7 +86,7 @@ def any_application(history: History, tally: Tally) -> None:
     """Every register and poll under a licence that lists no application names: none is refused for its name."""
     for each in due(history):
         asked = each.exchange
-        if asked.form or asked.kind == Kind.UNBIND or history.licence(asked.arrived_us).applications:
+        if not each.fresh or asked.form or asked.kind == Kind.UNBIND or history.licence(asked.arrived_us).applications:
             continue
         if asked.verdict == Code.LICENSE_APPNAME_ERROR:
             name = history.nodes[asked.node].name

@@ -149,7 +149,8 @@ class _Table:
     def _replay(self) -> None:
         for at_us, what in self._moments():
             self._take_images(at_us)
-            self._void_until(at_us, including=not isinstance(what, Edge))
+            # Slots are void before a request arrives at the same instant, also one in whose course the server crashes.
+            self._void_until(at_us, including=not isinstance(what, Edge) or _by_request(what))
             if isinstance(what, Edge):
                 self._server_edge(what)
             elif isinstance(what, Beat):
@@ -181,8 +182,7 @@ class _Table:
 
         for k, edge in enumerate(self._history.edges_of[self._server]):
             # A crash in the course of a request comes after it.
-            by_request = edge.what == EdgeKind.CRASHED and edge.value > 0
-            moments.append(((edge.at_us, *(tie(edge.value - 1, 2) if by_request else (0, k))), edge))
+            moments.append(((edge.at_us, *(tie(edge.value - 1, 2) if _by_request(edge) else (0, k))), edge))
         for place, exchange in enumerate(exchanges):
             cut_short = exchange.verdict == Verdict.NONE and place in self._history.crashed_by
             handled = exchange.arrived_us != NEVER and exchange.verdict not in FAILED and not cut_short
@@ -398,6 +398,11 @@ class _Table:
         del self._leases[lease.node]
         if not lease.marked:
             self._leave_unit(lease)
+
+
+def _by_request(edge: Edge) -> bool:
+    """Tell whether an edge is a crash in the course of a request."""
+    return edge.what == EdgeKind.CRASHED and edge.value > 0
 
 
 class _Image(NamedTuple):

@@ -8,10 +8,10 @@ from __future__ import annotations
 import pytest
 
 from harness.scenario import Certificate, Event, Verb
-from harness.trace import Outcome, Spoilt, Status, Verdict
+from harness.trace import NEVER, Outcome, Spoilt, Status, Verdict
 from reference_server.protocol import Code, format_address
 from tests.harness.stage import LATENCY, broken, event, exchanges, play, turns
-from tests.rulebook.hand import HOUR, SECOND, START, node
+from tests.rulebook.hand import HOUR, MS, SECOND, START, node
 
 ROUND_TRIP = 2 * LATENCY
 AT, LASTS = 2 * HOUR - SECOND, 2 * SECOND
@@ -147,3 +147,16 @@ def test_a_rotated_authority_has_to_be_given_to_the_nodes() -> None:
         Verdict.UNTRUSTED,
         Verdict.GRANTED,
     ]
+
+
+def test_an_answer_never_reaches_a_program_that_was_started_since() -> None:
+    # The poll at 2 h is on its way, the server being stopped, when the program is stopped, put back by a second to
+    # before that poll, and started: it polls at once, again with number 2. The news of the first connection would come
+    # at 2 h + 10 ms; it ended with the program that made it, and the second poll fails 10 ms after it was sent.
+    stop = event(HOUR, Verb.SERVER_STOP)
+    down = event(2 * HOUR + MS, Verb.NODE_STOP, "a", lasts_us=2 * MS)
+    back = event(2 * HOUR + 2 * MS, Verb.NODE_ROLLBACK, "a", to_us=2 * HOUR - SECOND)
+    first, again = exchanges(play(stop, down, back, duration_us=3 * HOUR))[1:]
+    assert (first.number, first.outcome, first.delivered_us) == (2, Outcome.ABANDONED, NEVER)
+    assert (again.number, again.sent_us, again.ended_us) == (2, 2 * HOUR + 3 * MS, 2 * HOUR + 13 * MS)
+    assert not broken(stop, down, back, duration_us=3 * HOUR)
