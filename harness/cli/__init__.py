@@ -11,6 +11,7 @@ from harness.cli.envelope import envelope
 from harness.cli.predict import predict
 from harness.cli.reference import check, readings, rules, schema
 from harness.cli.run import run
+from harness.cli.sweep import sweep
 
 # What a command needs is imported when it runs, so that ``--help`` answers at once.
 
@@ -31,5 +32,5 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-for command in (run, predict, envelope, check, rules, schema, readings):
+for command in (run, predict, envelope, sweep, check, rules, schema, readings):
     main.add_command(command)
