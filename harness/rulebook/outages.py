@@ -11,7 +11,7 @@ from harness.rulebook.ledger import DAY_US, GONE, PERIOD_US, Ledger
 from harness.rulebook.nodelaw import NodeLaws
 from harness.rulebook.verdicts import Tally
 from harness.scenario import SERVER
-from harness.trace import NEVER, EdgeKind, Exchange, Outcome, Status, TransitionReason, Verdict
+from harness.trace import NEVER, EdgeKind, Exchange, Outcome, SlotChange, Status, TransitionReason, Verdict
 from reference_server.protocol import Code, Kind
 
 __all__: list[str] = []
@@ -73,8 +73,10 @@ def no_slot_survives_a_day(history: History, tally: Tally) -> None:
 def _is_gone(history: History, node: NodeView, stop: Downtime, back_us: int) -> bool | None:
     """Tell whether a slot was lost over a stop, ``None`` if nothing tells."""
     if history.trace.sees_slots:
-        # At the very instant of the return a register may already have taken it anew.
-        return any(slot.change in GONE for slot in node.slots if stop.start_us <= slot.at_us <= back_us)
+        # At the very instant of the return a register may already have taken it anew, which is no survival.
+        told = [*GONE, SlotChange.RESTORED]
+        changes = [slot.change for slot in node.slots if stop.start_us <= slot.at_us <= back_us and slot.change in told]
+        return bool(changes) and changes[-1] in GONE
     counted = [count.live for count in history.trace.counts if count.at_us == back_us and count.live != NEVER]
     if counted:
         return counted[0] <= history.once(Ledger).live_at(back_us)
