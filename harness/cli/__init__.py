@@ -9,6 +9,7 @@ import click
 
 from harness.cli.envelope import envelope
 from harness.cli.predict import predict
+from harness.cli.prove import prove
 from harness.cli.reference import check, readings, rules, schema
 from harness.cli.run import run
 from harness.cli.sweep import sweep
@@ -32,5 +33,5 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-for command in (run, predict, envelope, sweep, check, rules, schema, readings):
+for command in (run, predict, envelope, sweep, prove, check, rules, schema, readings):
     main.add_command(command)

@@ -1,0 +1,78 @@
+"""``fdl-harness prove``: whether the rules and the scenarios notice programs that are wrong on purpose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.common import FAILED, claim, load_all, no_verdict, write
+
+__all__ = ["prove"]
+
+
+@click.command()
+@click.argument("names", metavar="[BUG]...", nargs=-1)
+@click.option(
+    "--bugs",
+    "module",
+    metavar="PACKAGE.MODULE",
+    help="The module that declares the bugs, looked up from the working folder.  [default: tests.planted_bugs]",
+)
+@click.option(
+    "--scenarios",
+    "folders",
+    metavar="PATH",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A scenario file or a folder of them, in place of the library; can be repeated.",
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write what became of each bug as JSON.")
+@click.option("-j", "workers", type=click.IntRange(1), default=1, help="How many processes try bugs.")
+def prove(
+    names: tuple[str, ...], module: str | None, folders: tuple[Path, ...], json_file: Path | None, workers: int
+) -> None:
+    """Run planted bugs against the scenarios, and show which rule catches which of them.
+
+    A planted bug is a server or node that breaks one rule on purpose. Each is tried in one scenario after the other,
+    until a rule that it breaks is violated. Without BUG all of the module are tried.
+
+    Exit codes: 0 each bug was caught by a rule that it breaks; 1 one was not, or raised; 2 the call, a file or a
+    declaration is wrong, and nothing was run.
+    """
+    from rich.console import Console
+
+    from harness.problems import Mistake, one_of
+    from harness.proof import OWN_BUGS, load_bugs, prove_all
+    from harness.report.proofs import proofs_as_text, show_failures, show_proofs, summary
+    from harness.runner import InternalError
+
+    here = Path.cwd()
+    try:
+        bugs = load_bugs(module or OWN_BUGS, here)
+    except Mistake as error:
+        if module is None and not (here / "tests" / "planted_bugs").is_dir():
+            raise click.UsageError(
+                f"{error}. The project's own bugs are in its clone, in tests/planted_bugs: call prove there, or name a "
+                "module of your own with --bugs."
+            ) from None
+        raise click.BadParameter(f"{error}.", param_hint="'--bugs'") from None
+    if unknown := [name for name in names if name not in bugs]:
+        expected = one_of(bugs, unknown[0])
+        raise click.BadParameter(f"no bug is named {unknown[0]!r}; expected {expected}.", param_hint="BUG")
+    scenarios = load_all(folders)
+    claim(json_file)
+    chosen = [bug for bug in bugs.values() if not names or bug.name in names]
+    console = Console()
+    try:
+        found = prove_all(chosen, scenarios, workers, module=module or OWN_BUGS, folder=here)
+        proofs = show_proofs(found, chosen, console)
+    except InternalError as error:
+        raise no_verdict(error) from None
+    show_failures(proofs, console)
+    if json_file is not None:
+        write(json_file, [proofs_as_text(proofs)])
+    console.print()
+    console.print(summary(proofs), highlight=False, soft_wrap=True)
+    if not all(proof.proven for proof in proofs):
+        raise SystemExit(FAILED)

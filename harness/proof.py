@@ -1,0 +1,261 @@
+"""Proof that the rule book and a set of scenarios are worth something: wrong programs, and which rule catches each.
+
+A *planted bug* is a server or a node that is wrong on purpose, a small override of the right one, with the rules that
+it breaks. It is proven if one of just these rules is violated in some scenario, and is not violated there by the right
+machines. A bug that nobody notices, one that only other rules notice, and one that raises are failures: of the
+scenarios, of the rules, or of the bug.
+
+Bugs are declared where they are written::
+
+    BUGS = Bugs()
+
+    @BUGS.breaking("R034")
+    class VoidsATickEarly(Authority):
+        \"""Takes a request at exactly 24 h for late.\"""
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from fake_fdl_nodes.node import Node
+from harness.expectations import own_reading
+from harness.problems import Mistake, did_you_mean, shown
+from harness.rulebook import JUDGES, Judgement, Ruling, judge
+from harness.runner import InternalError
+from harness.scenario import Scenario
+from harness.systems.loading import found_in
+from harness.wires import Memory, ServerFactory, WireFactory
+from harness.world import RANKS_FROM, NodeFactory, run
+from reference_server.authority import Authority
+from reference_server.readings import reading_named
+
+__all__ = ["OWN_BUGS", "Bug", "Bugs", "Catch", "Proof", "Prover", "load_bugs", "prove_all"]
+
+#: Where the project's own bugs are, in its clone.
+OWN_BUGS = "tests.planted_bugs"
+
+_Wrong = TypeVar("_Wrong", bound=type[Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bug:
+    """One planted bug.
+
+    ``wrong`` is what it gets wrong, in a sentence. ``breaks`` are the ids of the rules that have to notice, mostly one;
+    of several (the document says some things twice) one is enough. ``server``, ``node`` and ``wire`` make the machines
+    and the way between them, the right ones where they are left out.
+    """
+
+    name: str
+    wrong: str
+    breaks: tuple[str, ...]
+    server: ServerFactory = Authority
+    node: NodeFactory = Node
+    wire: WireFactory = Memory
+
+
+class Bugs(list[Bug]):
+    """The bugs of a module, in the order in which they are declared."""
+
+    def breaking(
+        self, *rules: str, server: ServerFactory = Authority, node: NodeFactory = Node
+    ) -> Callable[[_Wrong], _Wrong]:
+        """Declare the decorated class, a wrong server, node or wire, as a bug that breaks ``rules``.
+
+        Its name is the bug's, its docstring says what is wrong. Where it takes two to be wrong, ``server`` or ``node``
+        is the other one.
+        """
+
+        def declare(wrong: _Wrong) -> _Wrong:
+            what = " ".join((inspect.getdoc(wrong) or "").partition("\n\n")[0].replace("``", "").split())
+            makes: dict[str, Any] = {"server": server, "node": node}
+            kinds = {Authority: "server", Node: "node"}
+            makes[next((kinds[kind] for kind in kinds if issubclass(wrong, kind)), "wire")] = wrong
+            self.append(Bug(name=wrong.__name__, wrong=what, breaks=rules, **makes))
+            return wrong
+
+        return declare
+
+
+class Catch(NamedTuple):
+    """A bug was noticed: ``rule`` was violated in the scenario of the file ``scenario``."""
+
+    rule: str
+    scenario: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What became of one bug.
+
+    ``caught`` are the rules of ``breaks`` that were violated in the scenario in which the first of them was, ``also``
+    all other rules that were violated up to there, and ``anyway`` those of ``breaks`` that the right machines violate
+    as well, which proves nothing. ``tried`` counts the scenarios up to there, or all. ``raised`` says what went wrong
+    if the bug raised, or made a rule raise.
+    """
+
+    bug: str
+    wrong: str
+    breaks: tuple[str, ...]
+    caught: tuple[Catch, ...] = ()
+    also: tuple[Catch, ...] = ()
+    anyway: tuple[Catch, ...] = ()
+    tried: int = 0
+    raised: str = ""
+
+    @property
+    def proven(self) -> bool:
+        """Whether a rule that it breaks has caught it."""
+        return bool(self.caught) and not self.raised
+
+
+class Prover:
+    """Tries bugs in ``scenarios``, each under its own reading."""
+
+    def __init__(self, scenarios: Sequence[Scenario]) -> None:
+        self._scenarios = scenarios
+        #: By file, the rules that the right machines violate.
+        self._violated_anyway: dict[str, frozenset[str]] = {}
+
+    def prove(self, bug: Bug) -> Proof:
+        """Try ``bug`` until a rule that it breaks is violated.
+
+        Scenarios that name such a rule come first, and short ones before long ones; those that simulate a large fleet
+        come last in any case.
+        """
+        also: list[Catch] = []
+        in_vain: list[Catch] = []
+        outcome: dict[str, Any] = {}
+        tried = 0
+        for scenario in sorted(self._scenarios, key=lambda each: _turn(bug, each)):
+            tried += 1
+            try:
+                judgements = _judgements(scenario, server=bug.server, node=bug.node, wire=bug.wire)
+            except Exception as error:
+                outcome["raised"] = f"{type(error).__name__}: {error}, in {scenario.file}".replace(": ,", ",")
+                break
+            if trouble := next((each for each in judgements.values() if each.trouble), None):
+                outcome["raised"] = f"{trouble.rule} {trouble.trouble}, in {scenario.file}"
+                break
+            violated = _violated(judgements)
+            anyway = self._anyway(scenario) if violated else frozenset()
+            catches = [Catch(rule, scenario.file) for rule in violated if rule not in anyway]
+            also += [catch for catch in catches if catch.rule not in bug.breaks]
+            in_vain += [Catch(rule, scenario.file) for rule in violated if rule in anyway and rule in bug.breaks]
+            if caught := tuple(catch for catch in catches if catch.rule in bug.breaks):
+                outcome["caught"] = caught
+                break
+        outcome |= {"also": tuple(also), "anyway": tuple(in_vain), "tried": tried}
+        return Proof(bug=bug.name, wrong=bug.wrong, breaks=bug.breaks, **outcome)
+
+    def _anyway(self, scenario: Scenario) -> frozenset[str]:
+        if scenario.file not in self._violated_anyway:
+            self._violated_anyway[scenario.file] = frozenset(_violated(_judgements(scenario)))
+        return self._violated_anyway[scenario.file]
+
+
+def _judgements(scenario: Scenario, **machines: Any) -> dict[str, Judgement]:
+    reading = reading_named(own_reading(scenario))
+    return judge(scenario, reading, run(scenario, reading, **machines))
+
+
+def _violated(judgements: dict[str, Judgement]) -> list[str]:
+    return [rule for rule, each in judgements.items() if each.ruling is Ruling.VIOLATED]
+
+
+def _turn(bug: Bug, scenario: Scenario) -> tuple[bool, bool, int, str]:
+    """Return by what the scenarios are ordered in which ``bug`` is tried."""
+    nodes = len(scenario.nodes)
+    return nodes >= RANKS_FROM, not set(bug.breaks) & set(scenario.rules), nodes * scenario.duration_us, scenario.file
+
+
+def load_bugs(module: str, folder: Path) -> dict[str, Bug]:
+    """Return the bugs that the value ``BUGS`` of a module lists, by name, in order.
+
+    :param module: its dotted name.
+    :param folder: where it is looked up before the installed modules.
+    :raises Mistake: if there is no such module, or its bugs are none.
+    """
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise Mistake(shown(module), "the name of a module, such as package.module")
+    with found_in([folder]):
+        try:
+            found = import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                raise _broken(module, error) from None
+            raise Mistake(
+                f"{module}, but no module {error.name}", f"a module that is installed, or lies in {folder}"
+            ) from None
+        except (Exception, SystemExit) as error:
+            raise _broken(module, error) from None
+    bugs = getattr(found, "BUGS", None)
+    if not isinstance(bugs, (list, tuple)) or not bugs or not all(isinstance(each, Bug) for each in bugs):
+        raise Mistake(f"no planted bugs in {module}", "a list BUGS in it, of harness.proof.Bug")
+    by_name: dict[str, Bug] = {}
+    for bug in bugs:
+        if bug.name in by_name:
+            raise Mistake(f"two bugs named {bug.name} in {module}", "a name of its own for each")
+        if not bug.breaks:
+            raise Mistake(f"{bug.name} in {module}, which breaks no rule", "the id of a rule that it breaks")
+        for rule in bug.breaks:
+            if rule not in JUDGES:
+                hint = did_you_mean(JUDGES, rule)
+                raise Mistake(
+                    f"{bug.name} in {module}, which breaks {shown(rule)}",
+                    f"the id of a judged rule{hint}; `fdl-harness rules` lists them",
+                )
+        by_name[bug.name] = bug
+    return by_name
+
+
+def _broken(module: str, error: BaseException) -> Mistake:
+    return Mistake(f"{module}, which cannot be imported: {type(error).__name__}: {error}", "a module that can be")
+
+
+def prove_all(
+    bugs: Sequence[Bug], scenarios: Sequence[Scenario], workers: int = 1, *, module: str = OWN_BUGS, folder: Path
+) -> Iterator[Proof]:
+    """Yield what becomes of each of ``bugs``, in order, on ``workers`` processes.
+
+    :param module: where `load_bugs` found them, and every worker finds them by their names.
+    :param folder: where that is looked up first.
+    :raises InternalError: if a worker ended.
+    """
+    if workers <= 1 or len(bugs) <= 1:
+        prover = Prover(scenarios)
+        with found_in([folder]):
+            yield from map(prover.prove, bugs)
+        return
+    given = (module, folder, scenarios)
+    # Classes that come from somebody's folder find no way through a pipe: each worker imports them itself.
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=given) as pool:
+        try:
+            yield from pool.map(_prove, [bug.name for bug in bugs])
+        except BrokenProcessPool as error:
+            raise InternalError("a worker", "it ended before it was through; try fewer of them, or -j 1") from error
+
+
+#: What a worker has at hand: the bugs by name, and what tries them.
+_at_hand: list[tuple[dict[str, Bug], Prover]] = []
+
+
+def _begin(module: str, folder: Path, scenarios: Sequence[Scenario]) -> None:
+    # What a bug imports when it runs has to be found for as long as the worker lives.
+    sys.path.insert(0, str(folder))
+    _at_hand.append((load_bugs(module, folder), Prover(scenarios)))
+
+
+def _prove(name: str) -> Proof:
+    bugs, prover = _at_hand[0]
+    return prover.prove(bugs[name])
