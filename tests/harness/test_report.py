@@ -24,7 +24,7 @@ from harness.scenario_file import loads
 from harness.trace import NEVER, Trace
 from reference_server.readings import READINGS
 from tests.harness.test_cli import GOOD
-from tests.planted_bugs.nodes import Immortal
+from tests.planted_bugs.deadlines import Immortal
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE

@@ -21,7 +21,7 @@ from reference_server.authority import Authority, Reply
 from reference_server.protocol import Instant, Malformed, Request
 from reference_server.readings import LITERAL
 from tests.harness.stage import a_world, event
-from tests.planted_bugs.nodes import Discouraged
+from tests.planted_bugs.polls import Discouraged
 from tests.rulebook.hand import DAY, FIRST, HOUR, MINUTE, MS, START, node
 
 END = 26 * HOUR

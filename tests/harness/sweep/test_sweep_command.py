@@ -15,7 +15,7 @@ from harness.cli import main
 from harness.runner import InternalError
 from harness.scenario_file import load
 
-WRONG = "tests.planted_bugs.servers:NeverVoids"
+WRONG = "tests.planted_bugs.leases:NeverVoids"
 
 
 @pytest.fixture

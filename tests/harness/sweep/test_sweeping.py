@@ -90,7 +90,7 @@ def test_a_worker_with_another_version_is_told_of() -> None:
 
 
 def test_what_is_wrong_with_a_server_is_found_and_so_is_what_it_raises() -> None:
-    question = Question(server="tests.planted_bugs.servers:NeverVoids")
+    question = Question(server="tests.planted_bugs.leases:NeverVoids")
     found = {breach.what for seed in range(20) for breach in run_trial(question, seed).breaches}
     assert "R034" in found
     question = Question(server="tests.harness.sweep.test_sweeping:raises")
