@@ -55,6 +55,8 @@ def rules(rule: str | None) -> None:
         click.echo(f"corrected  {entry.correction}")
     if entry.program:
         click.echo(f"programs   {entry.program}")
+    if entry.boundary:
+        click.echo(f"boundary   {entry.boundary}")
     click.echo(f"judged     {entry.test if entry.judged else 'not in the simulation'}")
 
 

@@ -4,12 +4,12 @@ It is a second, independent statement of the law. It sees the scenario, the trac
 with the machines but the protocol.
 """
 
-from harness.rulebook import addresses, administration, capacity, codes, contact, grants, machines, outages
+from harness.rulebook import addresses, administration, capacity, codes, contact, grants, identity, machines, outages
 from harness.rulebook.catalogue import Entry, catalogue
-from harness.rulebook.judging import JUDGES, judge
-from harness.rulebook.verdicts import Finding, Judgement, Ruling
+from harness.rulebook.judging import BOUNDARIES, JUDGES, judge
+from harness.rulebook.verdicts import Finding, Judgement, Ruling, Sides
 
-__all__ = ["JUDGES", "Entry", "Finding", "Judgement", "Ruling", "catalogue", "judge"]
+__all__ = ["BOUNDARIES", "JUDGES", "Entry", "Finding", "Judgement", "Ruling", "Sides", "catalogue", "judge"]
 
 #: The modules whose rules are registered by being imported.
-RULE_MODULES = (addresses, administration, capacity, codes, contact, grants, machines, outages)
+RULE_MODULES = (addresses, administration, capacity, codes, contact, grants, identity, machines, outages)

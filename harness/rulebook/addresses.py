@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.rulebook.checks import Due, due, in_ranges
+from harness.rulebook.checks import CLONE_US, Due, beyond, due, in_ranges, reaches
 from harness.rulebook.history import History, NodeView
 from harness.rulebook.judging import judges
 from harness.rulebook.verdicts import Tally
@@ -41,12 +41,15 @@ def _judged_moves(history: History) -> Iterator[tuple[NodeView, int, Due]]:
             yield node, address, judged
 
 
-@judges("R011", "R020")
+@judges("R011", "R020", boundary="1 h 45 min between the last accepted request from the old address and the first poll")
 def a_move_is_harmless(history: History, tally: Tally) -> None:
     """The first register or poll after each move to a licensed address, where every check passes: it is granted, and
     nobody had to ask the issuer for anything.
     """
     for node, address, each in _judged_moves(history):
+        if each.exchange.kind == Kind.POLL and each.view.live and each.view.address != address:
+            if reaches(each, "clone"):
+                tally.side(each.view.age_us - CLONE_US)
         if not in_ranges(history, address, each.exchange.arrived_us) or each.verdict != Verdict.GRANTED:
             continue
         if each.exchange.verdict == Verdict.GRANTED:
@@ -55,13 +58,17 @@ def a_move_is_harmless(history: History, tally: Tally) -> None:
             tally.broken(each.exchange.arrived_us, node.name, "refused after a move within the licensed addresses")
 
 
-@judges("R021")
+@judges("R021", boundary="an end of a licensed range of several; within it is below, outside is above")
 def a_range_is_licensed(history: History, tally: Tally) -> None:
     """Every request from an address within a licensed range of several: it is not refused for its address."""
 
-    def within(address: int, true_us: int) -> bool:
+    def within(address: int, true_us: int, count: int = 1) -> bool:
         ranges = [(first, last) for first, last in history.licence(true_us).ranges if first < last]
-        return any(first <= address <= last for first, last in ranges)
+        if not ranges:
+            return False
+        outside_by = beyond(ranges, address)
+        tally.side(outside_by, count)
+        return outside_by <= 0
 
     for each in due(history):
         asked = each.exchange
@@ -71,7 +78,9 @@ def a_range_is_licensed(history: History, tally: Tally) -> None:
             tally.broken(asked.arrived_us, history.nodes[asked.node].name, "refused within a licensed range")
         else:
             tally.passed()
-    tally.passed(sum(beat.polls for beat in history.trace.beats if within(beat.address, beat.first_sent_us)))
+    tally.passed(
+        sum(beat.polls for beat in history.trace.beats if within(beat.address, beat.first_sent_us, beat.polls))
+    )
 
 
 @judges("R022")
@@ -87,10 +96,12 @@ def a_move_needs_the_network(history: History, tally: Tally) -> None:
             tally.passed()
 
 
-@judges("R023")
+@judges("R023", boundary="an end of a licensed range; within it is below, outside is above")
 def a_move_stays_in_range(history: History, tally: Tally) -> None:
     """The first register or poll after each move to an address that is not licensed: it is refused with 30003."""
     for node, address, each in _judged_moves(history):
+        if reaches(each, "address") and each.exchange.source == each.exchange.reported:
+            tally.side(beyond(history.licence(each.exchange.arrived_us).ranges, address))
         if in_ranges(history, address, each.exchange.arrived_us) or each.verdict != Code.LICENSE_IP_ERROR:
             continue
         if each.exchange.verdict == Code.LICENSE_IP_ERROR:

@@ -27,7 +27,7 @@ def one_server_many_nodes(history: History, tally: Tally) -> None:
             tally.broken(asked.arrived_us, name, f"refused although only {held} of the licensed slots are taken")
 
 
-@judges("R018", "R072")
+@judges("R018", "R072", boundary="the capacity, against the slots that are live when a register comes that needs one")
 def never_more_than_licensed(history: History, tally: Tally) -> None:
     """Every register of a node without a slot: none is granted while the live slots are at or above capacity.
 
@@ -52,6 +52,8 @@ def never_more_than_licensed(history: History, tally: Tally) -> None:
             tally.broken(asked.arrived_us, name, f"granted while {view.live_units} of {capacity} slots were taken")
         elif asked.kind == Kind.REGISTER:
             tally.passed()
+        if asked.kind == Kind.REGISTER:
+            tally.side(view.live_units - capacity)
 
 
 @judges("R019")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from harness.rulebook.judging import JUDGES
+from harness.rulebook.judging import BOUNDARIES, JUDGES
 
 __all__ = ["BINDS", "Entry", "catalogue"]
 
@@ -40,6 +40,11 @@ class Entry:
     def judged(self) -> bool:
         """Whether this world can put it to the test, and does."""
         return self.id in JUDGES
+
+    @property
+    def boundary(self) -> str:
+        """At which number it begins to say something else, in words; empty if it has none."""
+        return BOUNDARIES.get(self.id, "")
 
     @property
     def test(self) -> str:

@@ -6,6 +6,7 @@ that fails. It is computed once for a history and shared by the rules.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from harness.rulebook.history import History
@@ -13,7 +14,7 @@ from harness.rulebook.ledger import NEVER_SEEN, LeaseView, Ledger
 from harness.trace import Exchange, Verdict
 from reference_server.protocol import Code, Kind
 
-__all__ = ["CLONE_US", "Due", "due", "in_ranges"]
+__all__ = ["CLONE_US", "Due", "beyond", "due", "in_ranges", "reaches"]
 
 #: A poll from a new address sooner than this after the last accepted request comes from a clone (Q42).
 CLONE_US = 105 * 60 * 1_000_000
@@ -37,6 +38,11 @@ class Due(NamedTuple):
 def in_ranges(history: History, address: int, true_us: int) -> bool:
     """Tell whether ``address`` is licensed at ``true_us``, ends included."""
     return any(first <= address <= last for first, last in history.licence(true_us).ranges)
+
+
+def beyond(ranges: Iterable[tuple[int, int]], address: int) -> int:
+    """Return how far ``address`` lies beyond the nearest end of ``ranges``: 0 at an end, negative within."""
+    return min(max(first - address, address - last) for first, last in ranges)
 
 
 def due(history: History) -> list[Due]:
@@ -66,6 +72,17 @@ _CODES = {
     "capacity": Code.REGISTER_OUT_OF_LIMIT,
     "bound": Code.DO_NOT_NEED_DEACTIVATE,
 }
+
+
+_PLACES = {name: place for place, name in enumerate(_CODES)}
+
+
+def reaches(each: Due, check: str) -> bool:
+    """Tell whether a register or poll passes every check before ``check``."""
+    asked = each.exchange
+    if asked.form or asked.kind == Kind.UNBIND or each.view.seen != NEVER_SEEN:
+        return False
+    return not each.failing or _PLACES[each.failing[0]] >= _PLACES[check]
 
 
 def _due(history: History, place: int, asked: Exchange, view: LeaseView) -> Due:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from harness.rulebook.checks import Due, due
+from harness.rulebook.checks import Due, beyond, due, reaches
 from harness.rulebook.history import History, NodeView
 from harness.rulebook.judging import Rule, judges
+from harness.rulebook.validation import validation
 from harness.rulebook.verdicts import Tally
-from harness.trace import EdgeKind, Failure, Outcome, Verdict
+from harness.trace import NEVER, EdgeKind, Failure, Outcome, Verdict
 from reference_server.protocol import Code, Kind
 
 __all__: list[str] = []
 
 
-def _code(rule: str, code: Code, when: str) -> Rule:
-    """Make the judge of one row of the table."""
+def _code(
+    rule: str, code: Code, when: str, boundary: str = "", sides: Callable[[History, Tally], None] | None = None
+) -> Rule:
+    """Make the judge of one row of the table.
+
+    :param sides: tells the tally on which side of the ``boundary`` each register and poll lay that came to the check.
+    """
 
     def judge_code(history: History, tally: Tally) -> None:
+        if sides is not None:
+            sides(history, tally)
         for each in due(history):
             given, expected = each.exchange.verdict == code, each.verdict == code
             if given and expected:
@@ -28,7 +36,33 @@ def _code(rule: str, code: Code, when: str) -> Rule:
                 tally.broken(each.exchange.arrived_us, name, _wrong(each, code))
 
     judge_code.__doc__ = f"Every request {when}: it is answered with {int(code)}, and no other request is."
-    return judges(rule)(judge_code)
+    return judges(rule, boundary=boundary)(judge_code)
+
+
+def _before_or_after_the_end(history: History, tally: Tally) -> None:
+    for each in due(history):
+        expires_us = history.licence(each.exchange.arrived_us).expires_us
+        if expires_us is not None and reaches(each, "expiry"):
+            tally.side(each.view.date_us - expires_us)
+    for beat in history.trace.beats:
+        if history.licence(beat.first_sent_us).expires_us is not None:
+            tally.side(-1, beat.polls)
+
+
+def _within_or_outside(history: History, tally: Tally) -> None:
+    for each in due(history):
+        asked = each.exchange
+        if asked.source == asked.reported and reaches(each, "address"):
+            tally.side(beyond(history.licence(asked.arrived_us).ranges, asked.source))
+    for beat in history.trace.beats:
+        tally.side(beyond(history.licence(beat.first_sent_us).ranges, beat.address), beat.polls)
+
+
+def _free_or_full(history: History, tally: Tally) -> None:
+    for each in due(history):
+        asked, view = each.exchange, each.view
+        if asked.kind == Kind.REGISTER and not view.live and not view.unit_live and reaches(each, "capacity"):
+            tally.side(view.live_units - history.licence(asked.arrived_us).capacity)
 
 
 def _wrong(each: Due, code: Code) -> str:
@@ -48,7 +82,13 @@ def _shown(verdict: int) -> str:
 _code("R109", Code.JSON_PARSER_ERROR, "that is no JSON object")
 _code("R110", Code.PARAM_INPUT_ERROR, "with a missing or wrong parameter")
 _code("R111", Code.DO_NOT_NEED_DEACTIVATE, "to unbind a node that holds no slot")
-_code("R112", Code.LICENSE_EXPIRED, "that arrives when the licence has expired by the server's date")
+_code(
+    "R112",
+    Code.LICENSE_EXPIRED,
+    "that arrives when the licence has expired by the server's date",
+    "00:00 after the licence's last day, by the server's date at the arrival",
+    _before_or_after_the_end,
+)
 _code("R113", Code.REPORT_VERSION_ERROR, "of another version than the licensed one, which passes the checks before")
 _code(
     "R114", Code.ACCOUNT_STATUS_ERROR, "under a licence that the issuer has suspended, which passes the checks before"
@@ -57,12 +97,20 @@ _code(
     "R115",
     Code.LICENSE_IP_ERROR,
     "from an address that is not licensed or was translated, which passes the checks before",
+    "an end of a licensed range; within it is below, outside is above",
+    _within_or_outside,
 )
 _code("R116", Code.LICENSE_DOMAIN_ERROR, "with an access domain that is not licensed, which passes the checks before")
 _code(
     "R117", Code.LICENSE_APPNAME_ERROR, "with an application name that is not licensed, which passes the checks before"
 )
-_code("R118", Code.REGISTER_OUT_OF_LIMIT, "to register when every slot is taken, which passes the checks before")
+_code(
+    "R118",
+    Code.REGISTER_OUT_OF_LIMIT,
+    "to register when every slot is taken, which passes the checks before",
+    "the capacity, against the slots that are live when a register comes that needs one",
+    _free_or_full,
+)
 
 
 @judges("R066")
@@ -96,6 +144,23 @@ def any_application(history: History, tally: Tally) -> None:
     tally.passed(
         sum(beat.polls for beat in history.trace.beats if not history.licence(beat.first_sent_us).applications)
     )
+
+
+@judges("R101")
+def a_failure_tells_its_reason(history: History, tally: Tally) -> None:
+    """Every register that fails: its own reason is there as soon as that is known, whatever failed before."""
+    for node in history.nodes:
+        for _, asked in node.exchanges:
+            if asked.kind != Kind.REGISTER or asked.outcome not in (Outcome.NEGATIVE, Outcome.UNANSWERED):
+                continue
+            reason: int | None = Code.NO_CONNECTION
+            if asked.outcome == Outcome.NEGATIVE:
+                granted = asked.verdict == Verdict.GRANTED
+                reason = validation(history, asked) if granted else Code.shown_for(asked.verdict)
+            if [row.code for row in node.rows_of(asked)] == [reason]:
+                tally.passed()
+            else:
+                tally.broken(asked.ended_us, node.name, "the reason of a failed register is not shown")
 
 
 @judges("R105")
@@ -191,11 +256,15 @@ def _with_successes(node: NodeView) -> Iterator[tuple[Failure, bool]]:
         yield row, passed > since
 
 
-@judges("R119")
+@judges("R119", boundary="the time that a node waits for its answer, on its boot-time clock")
 def no_connection_is_a_slash(history: History, tally: Tally) -> None:
     """Every request without an answer, or to a port that refused: a "/" row, which no answered request ever gets."""
+    timeout_us = history.scenario.network.timeout_us
     for asked in history.exchanges:
         node = history.nodes[asked.node]
+        if asked.delivered_us != NEVER:
+            waited_us = history.clocks.boot_us(node.name, asked.delivered_us) - asked.sent_boot_us
+            tally.side(waited_us - timeout_us)
         codes = [row.code for row in node.rows_of(asked)]
         if asked.outcome == Outcome.UNANSWERED:
             if codes == [Code.NO_CONNECTION]:
@@ -204,6 +273,8 @@ def no_connection_is_a_slash(history: History, tally: Tally) -> None:
                 tally.broken(asked.ended_us, node.name, 'an unanswered request is not listed as "/"')
         elif asked.outcome == Outcome.NEGATIVE and Code.NO_CONNECTION in codes:
             tally.broken(asked.ended_us, node.name, 'an answered request is listed as "/"')
+    # Nobody cruises whose round trips take as long as it waits.
+    tally.side(-1, sum(history.trace.beats.column("polls")))
 
 
 @judges("R120")

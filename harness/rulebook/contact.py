@@ -23,13 +23,15 @@ _CHANGES = (*GONE, SlotChange.RESTORED, SlotChange.FOUND)
 _BACK = (SlotChange.TAKEN, SlotChange.RESTORED, SlotChange.FOUND)
 
 
-@judges("R031")
+@judges("R031", boundary="2 h since the last register or poll was sent, on the node's boot-time clock")
 def polls_every_two_hours(history: History, tally: Tally) -> None:
     """Every poll, and every instant at which one is due: 2 h after the last register or poll was sent, on the node's
     boot-time clock; at once after a start, and after a resumption if one fell due; none by a node that does not poll.
     """
     for node, law in zip(history.nodes, history.once(NodeLaws).of, strict=True):
         tally.passed(law.polls_tested - len(law.poll_findings))
+        for late_us, polls in law.intervals.items():
+            tally.side(late_us, polls)
         for finding in law.poll_findings:
             tally.broken(finding.at_us, node.name, finding.message)
 
@@ -109,12 +111,16 @@ def _answered_before_a_crash(history: History, exchange: Exchange) -> bool:
     return False
 
 
-@judges("R033")
+@judges(
+    "R033", boundary="24 h since last contact, of each further contact and each lapse, on the node's boot-time clock"
+)
 def silence_lapses_the_node(history: History, tally: Tally) -> None:
     """Every lapse, due or recorded: a node lapses 24 h after its last contact, as soon as no request sent in time can
     still be answered, and at no other instant (`revive` and the readings about the last poll move it as they say).
     """
     for node, law in zip(history.nodes, history.once(NodeLaws).of, strict=True):
+        for late_us, times in law.silences.items():
+            tally.side(late_us, times)
         expected = Counter(each.at_us for each in law.transitions if each.after == Status.LAPSED)
         recorded = Counter(each.at_us for each in node.transitions if each.after == Status.LAPSED)
         tally.passed((expected & recorded).total())
@@ -124,7 +130,7 @@ def silence_lapses_the_node(history: History, tally: Tally) -> None:
             tally.broken(at_us, node.name, "the node lapsed here, and had no reason to")
 
 
-@judges("R034")
+@judges("R034", boundary="24 h since the last accepted request arrived, of each poll and each slot that is void")
 def silence_voids_the_slot(history: History, tally: Tally) -> None:
     """Every slot that is lost or restored, which takes 24 h of silence, a start's look at the wall clock, an unbind or
     the server's own end; and every poll decided by the age of its slot.
@@ -137,18 +143,26 @@ def silence_voids_the_slot(history: History, tally: Tally) -> None:
         _judge_changes(history, tally)
     else:
         _judge_counts(history, tally)
+    ledger = history.once(Ledger)
+    limit_us = ledger.lease_us
+    tally.side(1, sum(each.change is SlotChange.VOID for each in ledger.expected))
     for each in due(history):
         asked = each.exchange
         name = history.nodes[asked.node].name
         if asked.kind != Kind.POLL or asked.form:
             continue
+        if each.view.live and each.view.seen == NEVER_SEEN:
+            tally.side(each.view.age_us - limit_us)
         if asked.verdict == Verdict.GRANTED and not each.view.live:
             tally.broken(asked.arrived_us, name, "a poll was granted although its slot was void")
         elif each.verdict == Verdict.GRANTED and asked.verdict == Code.INCORRECT_LICENSE_FORMAT:
             tally.broken(asked.arrived_us, name, "a poll was refused although its slot was live")
         else:
             tally.passed()
-    tally.passed(sum(history.trace.beats.column("polls")))
+    beats = sum(history.trace.beats.column("polls"))
+    tally.passed(beats)
+    # Nobody cruises whose slot becomes void between two polls.
+    tally.side(-1, beats)
     _note_overlaps(history, tally)
 
 

@@ -114,6 +114,22 @@ def passing_opens(history: History, tally: Tally) -> None:
     tally.passed(sum(history.trace.beats.column("polls")))
 
 
+@judges("R098")
+def success_shows(history: History, tally: Tally) -> None:
+    """Every register that succeeds: from then on the node shows that it is `registered`."""
+    expired = {(turn.node, turn.at_us) for turn in history.trace.transitions if turn.reason == TransitionReason.EXPIRED}
+    for asked in history.exchanges:
+        if asked.kind != Kind.REGISTER or asked.outcome != Outcome.POSITIVE:
+            continue
+        node, at_us = history.nodes[asked.node], asked.ended_us
+        if (node.place, at_us) in expired or not node.awake(at_us):
+            continue
+        if node.status(at_us) is Status.REGISTERED or node.turned_at(at_us, Status.REGISTERED):
+            tally.passed()
+        else:
+            tally.broken(at_us, node.name, "a register succeeded, and the node does not show it")
+
+
 @judges("R008")
 def failing_closes(history: History, tally: Tally) -> None:
     """Every register or poll that ended negatively: the node is not authorized, and its access is closed.
@@ -164,7 +180,7 @@ def _slow(history: History, true_us: int) -> bool:
     )
 
 
-@judges("R013")
+@judges("R013", "R097")
 def nothing_passes_a_cut(history: History, tally: Tally) -> None:
     """Every request or answer sent into a cut: it does not arrive, and nobody is registered by it."""
     for place, exchange in enumerate(history.exchanges):

@@ -1,12 +1,14 @@
 """Judging a history: every rule by itself, and none can stop the others.
 
 A rule is a function of a `History` that reports to a `Tally`; `judges` names the entries of the catalogue that it
-judges. Its docstring says what puts the rule to the test.
+judges. Its docstring says what puts the rule to the test, and ``boundary`` names the number at which it begins to say
+something else, if it has one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 from harness.rulebook.history import History
@@ -15,21 +17,28 @@ from harness.scenario import Scenario
 from harness.trace import Trace
 from reference_server.readings import Reading
 
-__all__ = ["JUDGES", "Rule", "judge", "judges"]
+__all__ = ["BOUNDARIES", "JUDGES", "Rule", "judge", "judges"]
 
 Rule: TypeAlias = Callable[[History, Tally], None]
 
 #: The rules that are judged, by id.
 JUDGES: dict[str, Rule] = {}
+#: The boundaries of those that have one, by id: what is counted from where, in words.
+BOUNDARIES: dict[str, str] = {}
 
 
-def judges(*ids: str) -> Callable[[Rule], Rule]:
-    """Register a function as the judge of the rules ``ids``, which the document states more than once."""
+def judges(*ids: str, boundary: str = "") -> Callable[[Rule], Rule]:
+    """Register a function as the judge of the rules ``ids``, which the document states more than once.
+
+    A rule with a ``boundary`` tells its tally on which side of it each occasion lay.
+    """
 
     def register(rule: Rule) -> Rule:
         for each in ids:
             assert each not in JUDGES, f"{each} has a judge already"
             JUDGES[each] = rule
+            if boundary:
+                BOUNDARIES[each] = boundary
         return rule
 
     return register
@@ -54,16 +63,8 @@ def judge(scenario: Scenario, reading: Reading, trace: Trace) -> dict[str, Judge
         rule = JUDGES[rule_id]
         if rule not in known:
             known[rule] = _judge(rule, history)
-        found = known[rule]
-        judgements[rule_id] = Judgement(
-            rule=rule_id,
-            ruling=found.ruling,
-            tested=found.tested,
-            violations=found.violations,
-            first=found.first,
-            notes=found.notes,
-            trouble=found.trouble,
-        )
+        sides = known[rule].sides if rule_id in BOUNDARIES else None
+        judgements[rule_id] = replace(known[rule], rule=rule_id, sides=sides)
     return judgements
 
 

@@ -90,6 +90,8 @@ class Ledger:
         if history.copied_at_us is not None:
             tables.append(_Table(history, 1, tables[0].images[history.copied_at_us]))
         self._tables = tables
+        #: How long a slot lives without an accepted request.
+        self.lease_us = tables[0].lease_us
         #: By the place of an exchange that reached a running server.
         self.before = {place: view for table in tables for place, view in table.before.items()}
         #: Every change; moves are none.

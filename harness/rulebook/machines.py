@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import zip_longest
+
 from harness.rulebook.checks import due
 from harness.rulebook.history import History
 from harness.rulebook.judging import judges
 from harness.rulebook.verdicts import Tally
 from harness.scenario import Verb
-from harness.trace import NEVER, EdgeKind, Outcome, Verdict
+from harness.trace import NEVER, Edge, EdgeKind, Outcome, Verdict
 from reference_server.protocol import Code
 
-__all__: list[str] = []
+__all__ = ["a_foreign_machine_serves_nobody"]
+
+_REBOOTS = (Verb.SERVER_REBOOT, Verb.SERVER_POWER_LOSS)
 
 
 @judges("R010", "R012")
@@ -55,6 +60,15 @@ def it_runs_for_as_long_as_the_machine_does(history: History, tally: Tally) -> N
     """Every start of the program, but for the first, where nothing is in its way (the licensed machine, room on its
     disk, no destroy): it runs from then on, until something ends it.
     """
+    for edge in _unhindered_starts(history):
+        if not edge.done:
+            tally.broken(edge.at_us, None, "the program did not start, though nothing was in its way")
+        elif edge is not history.server_edges[0]:
+            tally.passed()
+
+
+def _unhindered_starts(history: History) -> Iterator[Edge]:
+    """Yield the starts of the program at which nothing is in its way."""
     in_the_way: set[EdgeKind] = set()
     begins = {EdgeKind.DRIFTED: EdgeKind.IDENTITY_RESTORED, EdgeKind.DISK_FULL: EdgeKind.DISK_CLEARED}
     ends = {end: begin for begin, end in begins.items()}
@@ -65,9 +79,33 @@ def it_runs_for_as_long_as_the_machine_does(history: History, tally: Tally) -> N
         elif kind in ends:
             in_the_way.discard(ends[kind])
         elif kind is EdgeKind.STARTED and not in_the_way:
-            if not edge.done:
-                tally.broken(edge.at_us, None, "the program did not start, though nothing was in its way")
-            elif edge is not history.server_edges[0]:
+            yield edge
+
+
+@judges("R083")
+def what_starts_with_the_machine(history: History, tally: Tally) -> None:
+    """Every reboot of the server's machine, after a power loss too: a program that is set to start with it runs as soon
+    as the machine does, unless something is in its way; one that is not waits for somebody to start it.
+    """
+    reboots = [edge for edge in history.server_edges if edge.what in (EdgeKind.REBOOTED, EdgeKind.POWER_LOST)]
+    starts = [edge for edge in history.server_edges if edge.what == EdgeKind.STARTED]
+    ends = {event.at_us: event.until_us for event in history.scenario.events if event.verb in _REBOOTS}
+    by_hand = {event.at_us for event in history.scenario.events if event.verb is Verb.SERVER_START}
+    failed = {edge.at_us for edge in _unhindered_starts(history) if not edge.done}
+    for reboot, following in zip_longest(reboots, reboots[1:]):
+        # What a later reboot or the end of the run cuts short tells nothing.
+        until_us = history.end_us + 1 if following is None else following.at_us
+        back_us = ends[reboot.at_us]
+        next_us = next((edge.at_us for edge in starts if reboot.at_us < edge.at_us < until_us), None)
+        if back_us is None:
+            if next_us is not None and next_us not in by_hand:
+                tally.broken(next_us, None, "the program started with the machine, which it was not set to do")
+            elif next_us is not None or following is None:
+                tally.passed()
+        elif back_us < until_us and (next_us is None or next_us >= back_us):
+            if next_us != back_us or back_us in failed:
+                tally.broken(back_us, None, "the program was set to start with the machine, and did not")
+            else:
                 tally.passed()
 
 

@@ -100,7 +100,9 @@ class NodeLaw:
     """What had to follow at one node. ``images`` are its states at the instants ``wanted``, before anything happened
     at them, and ``of`` gives those of other nodes. ``transitions``, ``rows`` and ``poll_findings`` are the results.
 
-    ``polls_tested`` counts the polls whose instant was judged.
+    ``polls_tested`` counts the polls whose instant was judged, ``intervals`` the polls by how much later than 2 h after
+    the register or poll before it each was sent, ``silences`` the contacts and lapses by how much later than 24 h after
+    the contact before it each was.
     """
 
     def __init__(self, history: History, node: NodeView, wanted: Sequence[int], of: Callable[[int], NodeLaw]) -> None:
@@ -122,6 +124,9 @@ class NodeLaw:
         self.rows: list[ExpectedRow] = []
         self.poll_findings: list[PollFinding] = []
         self.polls_tested = 0
+        self.intervals: Counter[int] = Counter()
+        self.silences: Counter[int] = Counter()
+        self._asked_us: int | None = None
         self._status = Status.UNREGISTERED
         self._contact_us: int | None = None
         self._expires_us: int | None = None
@@ -208,7 +213,7 @@ class NodeLaw:
                 self.poll_findings.append(PollFinding(at_us, "a poll that was due was not sent"))
                 self._due_us = None
             else:
-                self._lapse(at_us, self._wall(at_us, boot_us))
+                self._lapse(at_us, boot_us, self._wall(at_us, boot_us))
 
     def _resynchronized(self, at_us: int) -> Status:
         """Return the status in which an instant finds the node: what it really was, unless it changed just now."""
@@ -314,12 +319,15 @@ class NodeLaw:
         if asked.kind == Kind.POLL:
             self._judge_poll(asked.sent_boot_us, moment.at_us)
         if asked.kind != Kind.UNBIND:
+            self._asked_us = asked.sent_boot_us
             self._due_us = asked.sent_boot_us + PERIOD_US
         wall_us = self._wall(moment.at_us, asked.sent_boot_us)
         self._lapse_if_past(moment.at_us, asked.sent_boot_us, wall_us)
 
     def _judge_poll(self, sent_boot_us: int, at_us: int) -> None:
         self.polls_tested += 1
+        if self._asked_us is not None:
+            self.intervals[sent_boot_us - self._asked_us - PERIOD_US] += 1
         deadline_us = self._deadline_us
         if not self._awake:
             message = "a poll from a program that does not run"
@@ -338,7 +346,10 @@ class NodeLaw:
         """A run of polls, all granted, by a node at rest."""
         self._judge_poll(beat.first_sent_boot_us, beat.first_sent_us)
         self.polls_tested += beat.polls - 1
-        self._contact_us = beat.first_sent_boot_us + (beat.polls - 1) * PERIOD_US
+        self.intervals[0] += beat.polls - 1
+        self._silent_until(beat.first_sent_boot_us)
+        self.silences[PERIOD_US - DAY_US] += beat.polls - 1
+        self._contact_us = self._asked_us = beat.first_sent_boot_us + (beat.polls - 1) * PERIOD_US
         self._due_us = self._contact_us + PERIOD_US
         self._strikes = 0
         expires_us = self._history.licence(beat.last_sent_us).expires_us
@@ -376,6 +387,7 @@ class NodeLaw:
                 self._contact_us = self._due_us = self._expires_us = None
                 self._become(at_us, Status.UNREGISTERED)
                 return
+            self._silent_until(asked.sent_boot_us)
             self._contact_us = asked.sent_boot_us
             self._expires_us = None
             if asked.content != NEVER:
@@ -391,6 +403,7 @@ class NodeLaw:
             return
         self._strikes += 1
         if self._lapses(asked, boot_us):
+            self._silent_until(boot_us)
             self._become(at_us, Status.LAPSED)
         elif not unanswered:
             self._become(at_us, self._negative)
@@ -423,13 +436,19 @@ class NodeLaw:
         if deadline_us is None or boot_us <= deadline_us or self._in_time(deadline_us):
             return
         if not self._poll_in_time_is_due(deadline_us, boot_us):
-            self._lapse(at_us, wall_us)
+            self._lapse(at_us, boot_us, wall_us)
 
     def _poll_in_time_is_due(self, deadline_us: int, boot_us: int) -> bool:
         """Tell whether a poll that fell due by the deadline is still to be sent at this instant."""
         return self._due_us is not None and self._due_us <= deadline_us and self._due_us <= boot_us
 
-    def _lapse(self, at_us: int, wall_us: int) -> None:
+    def _silent_until(self, boot_us: int) -> None:
+        """A node that holds a registration has its next contact, or lapses."""
+        if self._contact_us is not None and self._status in HOLDING:
+            self.silences[boot_us - self._contact_us - DAY_US] += 1
+
+    def _lapse(self, at_us: int, boot_us: int, wall_us: int) -> None:
+        self._silent_until(boot_us)
         self.rows.append(ExpectedRow(at_us, Code.NO_CONNECTION, NEVER, wall_us))
         self._become(at_us, Status.LAPSED)
         self._contact_us = None

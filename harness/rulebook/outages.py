@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.rulebook.checks import due
 from harness.rulebook.history import DOWN, Downtime, History, NodeView
 from harness.rulebook.judging import judges
-from harness.rulebook.ledger import DAY_US, GONE, PERIOD_US, Ledger
+from harness.rulebook.ledger import DAY_US, GONE, PERIOD_US, ExpectedSlot, Ledger
 from harness.rulebook.nodelaw import NodeLaws
 from harness.rulebook.verdicts import Tally
 from harness.scenario import SERVER
@@ -22,8 +22,12 @@ def _stops(history: History) -> Iterator[Downtime]:
     yield from (each for each in history.server_away[0] if each.what in DOWN)
 
 
-def _long_stops(history: History) -> Iterator[tuple[Downtime, int]]:
-    """Yield the ended stops that lose every registration, by the reading's limit, with the instant of the return.
+_A_DAY = "24 h down, for each slot that was held when a stop began that has ended"
+
+
+def _judged_stops(history: History, tally: Tally) -> Iterator[tuple[Downtime, int, list[NodeView]]]:
+    """Yield the ended stops that lose every registration, by the reading's limit, with the instant of the return and
+    the nodes that held a slot. All that have ended are told by the side of that limit on which they lie.
 
     A wall clock that was set since the last request that a slot may still live from changes what the start makes of
     it, so such a stop proves nothing. Nor does one in which an earlier state was put back, or where a copy of the
@@ -40,8 +44,13 @@ def _long_stops(history: History) -> Iterator[tuple[Downtime, int]]:
             edge.what == EdgeKind.ROLLED_BACK and stop.start_us <= edge.at_us <= stop.end_us
             for edge in history.server_edges
         )
-        if stop.end_us - stop.start_us > limit_us and not wall_set and not put_back:
-            yield stop, stop.end_us
+        if wall_set or put_back:
+            continue
+        holders = _holders(history, stop.start_us)
+        over_us = stop.end_us - stop.start_us - limit_us
+        tally.side(over_us, len(holders))
+        if over_us > 0:
+            yield stop, stop.end_us, holders
 
 
 def _holders(history: History, true_us: int) -> list[NodeView]:
@@ -55,14 +64,14 @@ def _first_register(node: NodeView, after_us: int) -> int | None:
     return next((asked.sent_us for asked in registers if node.asked_by_administrator(asked)), None)
 
 
-@judges("R026")
+@judges("R026", "R081", boundary=_A_DAY)
 def no_slot_survives_a_day(history: History, tally: Tally) -> None:
     """Every slot that was held when the server was stopped for more than 24 h: it is gone when the server is back.
 
     Where the slots cannot be seen, the number of them has to be that of those taken since, and a poll is refused.
     """
-    for stop, back_us in _long_stops(history):
-        for node in _holders(history, stop.start_us):
+    for stop, back_us, holders in _judged_stops(history, tally):
+        for node in holders:
             gone = _is_gone(history, node, stop, back_us)
             if gone:
                 tally.passed()
@@ -87,7 +96,7 @@ def _is_gone(history: History, node: NodeView, stop: Downtime, back_us: int) -> 
     return None
 
 
-@judges("R027")
+@judges("R027", boundary="24 h since the server went down, of each request that its port refuses")
 def the_node_shows_the_outage(history: History, tally: Tally) -> None:
     """Every register or poll that a server down for under 24 h refuses: the node lists it and is not `registered`.
 
@@ -100,7 +109,10 @@ def the_node_shows_the_outage(history: History, tally: Tally) -> None:
         if asked.kind == Kind.UNBIND or asked.outcome != Outcome.UNANSWERED or asked.arrived_us == NEVER:
             continue
         stop = history.server_downtime(asked.arrived_us, asked.server)
-        if stop is None or stop.what not in DOWN or asked.sent_us - stop.start_us >= DAY_US:
+        if stop is None or stop.what not in DOWN:
+            continue
+        tally.side(asked.sent_us - stop.start_us - DAY_US)
+        if asked.sent_us - stop.start_us >= DAY_US:
             continue
         node = history.nodes[asked.node]
         if not any(row.code == Code.NO_CONNECTION for row in node.rows_of(asked)):
@@ -111,7 +123,7 @@ def the_node_shows_the_outage(history: History, tally: Tally) -> None:
             tally.passed()
 
 
-@judges("R028")
+@judges("R028", boundary="24 h since last contact, on the node's boot-time clock, of the next poll after the return")
 def the_registration_recovers(history: History, tally: Tally) -> None:
     """Every node that is `interrupted` when the server returns from a stop of under 24 h, where the law keeps its
     registration at both ends until its next poll: that poll has to be sent, granted, and make it `registered`.
@@ -137,7 +149,10 @@ def _judge_recovery(history: History, tally: Tally, node: NodeView, back_us: int
     # A poll that fell due while the node was suspended is sent on its resumption, which may be this very instant.
     due_us = max(back_us, history.clocks.true_us(node.name, due_boot_us))
     contact_us = _contact(node, back_us)
-    if contact_us is None or due_boot_us > contact_us + DAY_US or due_us > history.end_us:
+    if contact_us is None:
+        return
+    tally.side(due_boot_us - contact_us - DAY_US)
+    if due_boot_us > contact_us + DAY_US or due_us > history.end_us:
         return
     if not node.awake_throughout(back_us, due_us):
         return
@@ -183,13 +198,69 @@ def _contact(node: NodeView, before_us: int) -> int | None:
     return max(contacts, default=None)
 
 
-@judges("R029")
+@judges("R082")
+def closed_is_not_registered(history: History, tally: Tally) -> None:
+    """Every register or poll that finds the server's program closed: its node does not go on showing `registered`. And
+    every slot that was held when it was closed, once it has been started again.
+
+    Whether that slot outlives the closing is a question of the reading (Q02): `windows-close` lets every one go, the
+    others let it live for as long as the 24 hours do. Where the slots cannot be seen, the next poll has to tell.
+    """
+    for asked in history.exchanges:
+        if asked.kind == Kind.UNBIND or asked.outcome != Outcome.UNANSWERED or asked.arrived_us == NEVER:
+            continue
+        stop = history.server_downtime(asked.arrived_us, asked.server)
+        if stop is None or stop.what not in DOWN:
+            continue
+        node = history.nodes[asked.node]
+        if node.status(asked.ended_us) is Status.REGISTERED:
+            tally.broken(asked.ended_us, node.name, "the server is closed, and the node shows that it is registered")
+        else:
+            tally.passed()
+    for stop in _stops(history):
+        if stop.end_us is None:
+            continue
+        for node in _holders(history, stop.start_us):
+            lives, has_to = _lives(history, node, stop.end_us)
+            if lives == has_to:
+                tally.passed()
+            elif lives is not None:
+                message = "did not outlive" if has_to else "outlived"
+                tally.broken(stop.end_us, node.name, f"its slot {message} the closing of the server")
+
+
+def _lives(history: History, node: NodeView, back_us: int) -> tuple[bool | None, bool]:
+    """Tell whether a slot is live at the server's return, ``None`` if nothing tells, and whether it has to be."""
+    expected = [each.change for each in history.once(_changes_due)[node.place] if each.at_us <= back_us]
+    has_to = bool(expected) and expected[-1] not in GONE
+    if history.trace.sees_slots:
+        seen = [slot.change for slot in node.slots if slot.server == 0 and slot.at_us <= back_us]
+        return bool(seen) and seen[-1] not in GONE, has_to
+    for each in due(history):
+        asked = each.exchange
+        if history.owner[asked.node] == node.place and asked.arrived_us >= back_us and asked.kind != Kind.UNBIND:
+            # Only a poll that nothing else refuses tells the one from the other.
+            told = asked.kind == Kind.POLL and each.failing in ((), ("slot",))
+            return (asked.verdict == Verdict.GRANTED if told else None), each.verdict == Verdict.GRANTED
+    return None, has_to
+
+
+def _changes_due(history: History) -> dict[int, list[ExpectedSlot]]:
+    """Return the changes that the slots of the server itself had to undergo, by node."""
+    by_node: dict[int, list[ExpectedSlot]] = {}
+    for each in history.once(Ledger).changes:
+        if each.server == 0:
+            by_node.setdefault(each.node, []).append(each)
+    return by_node
+
+
+@judges("R029", boundary=_A_DAY)
 def running_it_again_is_not_enough(history: History, tally: Tally) -> None:
     """Every node that held a slot when the server was stopped for more than 24 h: the server's return alone does not
     make it `registered` again.
     """
-    for stop, back_us in _long_stops(history):
-        for node in _holders(history, stop.start_us):
+    for stop, back_us, holders in _judged_stops(history, tally):
+        for node in holders:
             register_us = _first_register(node, stop.start_us)
             back = [
                 change.at_us
@@ -204,7 +275,7 @@ def running_it_again_is_not_enough(history: History, tally: Tally) -> None:
                 tally.passed()
 
 
-@judges("R030")
+@judges("R030", boundary=_A_DAY)
 def only_a_register_after_a_day(history: History, tally: Tally) -> None:
     """Every request of a node that held a slot when the server was stopped for more than 24 h, up to its first register
     after the return: a poll is refused, the register is what succeeds.
@@ -212,8 +283,8 @@ def only_a_register_after_a_day(history: History, tally: Tally) -> None:
     by_node: dict[int, list[tuple[Exchange, int]]] = {}
     for each in due(history):
         by_node.setdefault(each.exchange.node, []).append((each.exchange, each.verdict))
-    for stop, back_us in _long_stops(history):
-        for node in _holders(history, stop.start_us):
+    for _, back_us, holders in _judged_stops(history, tally):
+        for node in holders:
             for asked, verdict in by_node.get(node.place, ()):
                 if asked.arrived_us < back_us or asked.kind == Kind.UNBIND:
                     continue

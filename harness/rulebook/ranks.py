@@ -492,6 +492,9 @@ class _Census:
         self._add("turned down", ended[fate == Fate.FULL].sum())
         self._add("members turned down", ended[(fate == Fate.FULL) & self._member[legs.node]].sum())
         self._add("unanswered", ended[~granted & (fate != Fate.FULL)].sum())
+        self._add("registered", ended[granted & registers].sum())
+        self._add("not registered", ended[~granted & registers].sum())
+        self._add("refused by the port", ended[at_port].sum())
         self._add("lost", polls[fate == Fate.LOST].sum())
         self._add("unheard", arrived[SILENT[fate] & (fate != Fate.LOST)].sum())
         self._add("lapsed", (legs.lapses & (lapsed_us <= end_us)).sum())
@@ -500,7 +503,7 @@ class _Census:
         self._add("brought back", brought_back.sum())
         self._young_stops(legs, law, at_port, ended)
         self._recoveries(legs, law)
-        self._long_stops(part, law, decided & registers & (arrived > 0), accepted)
+        self._stops(part, law, decided & registers & (arrived > 0), accepted)
         self.taken.append(part.taken)
         self.voided.append(part.voided)
         turned_away = full & (arrived > 0)
@@ -529,14 +532,16 @@ class _Census:
         stops = np.searchsorted(backs_us, until_us, "left") - np.searchsorted(backs_us, since_us, "left")
         self._add("recovered", np.maximum(stops, 0).sum())
 
-    def _long_stops(self, part: Part, law: _Law, asking: Column, accepted: Column) -> None:
-        """Count who held a slot when a stop of more than 24 h began, and the registers that brought them back."""
+    def _stops(self, part: Part, law: _Law, asking: Column, accepted: Column) -> None:
+        """Count who held a slot when a stop began, and after more than 24 h the registers that brought them back."""
         legs = part.legs
-        long = [(start_us, end_us) for start_us, end_us in law.downs if end_us - start_us > _DAY_US]
-        for start_us, end_us in long if len(legs.node) else ():
+        for start_us, end_us in law.downs if len(legs.node) else ():
             if end_us > law.end_us:
                 continue
             held = _by_node(part.taken, start_us, legs.node) - _by_node(part.voided, start_us, legs.node)
+            self._add("held over a stop", held.sum())
+            if end_us - start_us <= _DAY_US:
+                continue
             self._add("held over a day", held.sum())
             after = np.flatnonzero(asking & (legs.first_us + law.latency_us >= end_us))
             # Of each node the first one counts.
@@ -613,9 +618,14 @@ class _Census:
             "R067": 0 if licence.applications else decided,
             "R071": count["taken beside others"],
             "R072": count["taken"] + count["full"],
+            "R081": count["held over a day"],
+            "R082": count["refused by the port"] + count["held over a stop"],
             "R086": returned,
             "R092": count["registers"],
+            "R097": count["lost"] + count["unheard"],
+            "R098": count["registered"],
             "R099": count["accepted"],
+            "R101": count["not registered"],
             "R105": count["members turned down"],
             "R118": count["full"],
             "R119": count["unanswered"],

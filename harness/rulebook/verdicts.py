@@ -2,6 +2,10 @@
 
 A rule looks at every occasion on which a history puts it to the test and reports each to a `Tally`. A rule
 that was never put to the test is `unknown`, never green; so is one that crashed while judging, and says so.
+
+Many rules have a boundary, a number at which they begin to say something else: 24 h, a capacity, the end of a range.
+Such a rule also reports on which side of it each occasion lay, those included on which it asks for nothing: a stop of
+23 h is no test of what a stop of more than 24 h brings, and yet it shows that the rule was not taken for one of 23 h.
 """
 
 from __future__ import annotations
@@ -9,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
-__all__ = ["Finding", "Judgement", "Ruling", "Tally"]
+__all__ = ["Finding", "Judgement", "Ruling", "Sides", "Tally"]
 
 
 class Ruling(Enum):
@@ -30,13 +35,22 @@ class Finding:
     message: str
 
 
+class Sides(NamedTuple):
+    """How many occasions lay below a rule's boundary, exactly at it, and above it."""
+
+    below: int = 0
+    at: int = 0
+    above: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """What one rule made of one history.
 
     ``tested`` counts the occasions, ``violations`` those that broke the rule, ``first`` is the earliest violation,
     ``notes`` are findings that explain without violating (a grace, an attributed overlap). ``trouble`` says why a rule
-    is unknown although something was to be judged: it crashed, or is not judged yet.
+    is unknown although something was to be judged: it crashed, or is not judged yet. ``sides`` says where the occasions
+    lay, ``None`` for a rule without a boundary, and where nodes were judged in rank, whose sides nobody counts.
     """
 
     rule: str
@@ -46,6 +60,7 @@ class Judgement:
     first: Finding | None = None
     notes: Sequence[Finding] = ()
     trouble: str = ""
+    sides: Sides | None = None
 
 
 class Tally:
@@ -56,6 +71,19 @@ class Tally:
         self.violations = 0
         self.first: Finding | None = None
         self.notes: list[Finding] = []
+        self._sides = [0, 0, 0]
+
+    def side(self, distance: int, count: int = 1) -> None:
+        """Count ``count`` occasions that lay ``distance`` from the boundary: below it, exactly at it, or above it.
+
+        It is a whole number of whatever the boundary is told in: ticks, slots, addresses.
+        """
+        self._sides[1 + (distance > 0) - (distance < 0)] += count
+
+    @property
+    def sides(self) -> Sides:
+        """Where the occasions lay."""
+        return Sides(*self._sides)
 
     def passed(self, count: int = 1) -> None:
         """Count ``count`` occasions on which the rule held."""
@@ -83,4 +111,5 @@ class Tally:
             violations=self.violations,
             first=self.first,
             notes=tuple(self.notes),
+            sides=self.sides,
         )

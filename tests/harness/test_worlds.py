@@ -46,10 +46,11 @@ def cruises_and_keeps_the_rules(scenario: Scenario, rules: Reading) -> None:
     for trace in (cruised, simulated):
         assert sum(trace.requests) == len(trace.exchanges) + sum(beat.polls for beat in trace.beats)
     assert [each for each in judgements.values() if each.ruling is Ruling.VIOLATED or each.trouble] == []
-    # The verdicts do not depend on cruising either, down to how often each rule was put to the test.
+    # The verdicts do not depend on cruising either, down to how often, and on which side of its boundary, each rule was
+    # put to the test.
     others = judge(scenario, rules, simulated)
-    assert {k: (v.ruling, v.tested) for k, v in judgements.items()} == {
-        k: (v.ruling, v.tested) for k, v in others.items()
+    assert {k: (v.ruling, v.tested, v.sides) for k, v in judgements.items()} == {
+        k: (v.ruling, v.tested, v.sides) for k, v in others.items()
     }
 
 

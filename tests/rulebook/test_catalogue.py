@@ -104,34 +104,34 @@ def test_what_is_judged_is_what_has_a_judge() -> None:
 
 
 def test_all_that_this_world_can_show_is_judged() -> None:
-    # The rules of the Notes, of the grant, of capacity, of registering, of the failure table and of the server's end.
-    # Left out are those that bind what is not part of this world: what a node needs not (R009), removing the program
-    # (R015, R016), platforms (R024), domain and public address in the application (R068 to R070).
+    # The rules of the roles, of the Notes, of the grant, of capacity, of the server's life, of registering, of the failure
+    # table and of the server's end. Left out are those that bind what is not part of this world: removing the program
+    # (R015, R016), platforms (R024), domain and public address in the application (R068 to R070), and pages (R093, R094).
     ranges = [
-        (5, 8),
-        (10, 14),
+        (1, 2),
+        (5, 14),
         (17, 23),
         (25, 37),
         (66, 67),
         (71, 72),
+        (81, 83),
         (86, 86),
         (92, 92),
         (95, 95),
-        (99, 100),
-        (105, 105),
+        (97, 101),
     ]
-    ranges += [(107, 120), (125, 125)]
+    ranges += [(105, 105), (107, 120), (125, 125)]
     expected = [f"R{number:03}" for first, last in ranges for number in range(first, last + 1)]
     assert sorted(JUDGES) == expected
 
 
 def test_what_binds_the_programs_says_what_they_do() -> None:
     # The licence's life: R003, R004, R010 to R016, R038 to R100, R109 to R129. What is neither judged nor a program's
-    # are an operator's duties and the pages of the node (R082, R083, R093, R094) and the method itself.
+    # are the pages of the node (R093, R094) and the method itself.
     ranges = [(3, 4), (10, 16), (38, 100), (109, 129)]
     bound = [f"R{number:03}" for first, last in ranges for number in range(first, last + 1)]
     left = [entry.id for entry in ENTRIES if entry.id in bound and not entry.judged and not entry.program]
-    assert left == ["R082", "R083", "R093", "R094"]
+    assert left == ["R093", "R094"]
     assert all(re.fullmatch(r"\S.*\S\.", entry.program) for entry in ENTRIES if entry.program)
 
 

@@ -153,7 +153,7 @@ def refused_closes(right: bool) -> Story:
 CUT = Event(index=0, at_us=HOUR, verb=Verb.NETWORK_CUT, until_us=3 * HOUR, nodes=("a",))
 
 
-@pair("R013")
+@pair("R013", "R097")
 def nothing_passes(right: bool) -> Story:
     story = Story(CUT)
     story.registers("a")
@@ -277,7 +277,7 @@ def long_stop() -> Story:
     return story
 
 
-@pair("R026")
+@pair("R026", "R081")
 def no_slot_survives(right: bool) -> Story:
     story = long_stop()
     story.slot("a", 2 * DAY + 5 * MS + 1, SlotChange.VOID, 1)
@@ -696,6 +696,137 @@ def a_destroyed_server_answers_no_more(right: bool) -> Story:
     story = Story()
     story.edge("server", HOUR, EdgeKind.DESTROYED)
     story.asks("a", REGISTER, 2 * HOUR, REFUSED_PORT if right else GRANTED)
+    return story
+
+
+# Whose machine counts.
+
+
+@pair("R001", "R009")
+def a_rebooted_node_is_the_same(right: bool) -> Story:
+    story = Story()
+    story.registers("a")
+    story.edge("a", HOUR, EdgeKind.REBOOTED)
+    story.edge("a", HOUR + MINUTE, EdgeKind.STARTED)
+    if not right:
+        story.turns("a", HOUR + MINUTE, REGISTERED, UNREGISTERED, TransitionReason.UNBOUND)
+    return story
+
+
+@pair("R001", "R009")
+def so_is_one_that_was_moved(right: bool) -> Story:
+    story = Story()
+    story.registers("a")
+    story.edge("a", HOUR, EdgeKind.MOVED, FIRST + 9)
+    # 2 h after the last accepted request: no clone.
+    story.asks("a", POLL, 2 * HOUR, GRANTED if right else 0, address=FIRST + 9)
+    return story
+
+
+@pair("R009")
+def not_so_the_server(right: bool) -> Story:
+    story = Story()
+    story.registers("a")
+    story.edge("server", HOUR, EdgeKind.DRIFTED)
+    story.asks("a", POLL, 2 * HOUR, 0 if right else GRANTED)
+    return story
+
+
+@pair("R002")
+def its_own_machine_serves_again(right: bool) -> Story:
+    story = Story()
+    story.registers("a")
+    story.edge("server", HOUR, EdgeKind.DRIFTED)
+    story.edge("server", 2 * HOUR, EdgeKind.IDENTITY_RESTORED)
+    story.asks("a", POLL, 2 * HOUR, GRANTED if right else 0)
+    return story
+
+
+# Closing the server, and starting its machine.
+
+
+@pair("R082")
+def a_closed_server_shows(right: bool) -> Story:
+    story = Story()
+    story.registers("a")
+    story.edge("server", HOUR, EdgeKind.STOPPED)
+    story.misses("a", 2 * HOUR, first=right)
+    return story
+
+
+@pair("R082")
+def a_slot_outlives_a_minute(right: bool) -> Story:
+    story = Story()
+    story.registers("a")
+    story.edge("server", HOUR, EdgeKind.STOPPED)
+    if not right:
+        story.slot("a", HOUR + MINUTE, SlotChange.DROPPED, 0)
+    story.edge("server", HOUR + MINUTE, EdgeKind.STARTED)
+    return story
+
+
+@pair("R082")
+def where_a_window_closes_it_does_not(right: bool) -> Story:
+    story = a_slot_outlives_a_minute(not right)
+    story.reading = READINGS["windows-close"]
+    return story
+
+
+def reboot(lasts_us: int | None) -> Story:
+    """The server's machine is rebooted at 1:00; with ``lasts_us`` its program starts with it."""
+    until_us = None if lasts_us is None else HOUR + lasts_us
+    story = Story(Event(index=0, at_us=HOUR, verb=Verb.SERVER_REBOOT, until_us=until_us))
+    story.edge("server", HOUR, EdgeKind.REBOOTED)
+    return story
+
+
+@pair("R083")
+def it_starts_with_the_machine(right: bool) -> Story:
+    story = reboot(lasts_us=MINUTE)
+    story.edge("server", HOUR + MINUTE, EdgeKind.STARTED, done=right)
+    return story
+
+
+@pair("R083")
+def at_once(right: bool) -> Story:
+    story = reboot(lasts_us=MINUTE)
+    story.edge("server", HOUR + MINUTE + (not right), EdgeKind.STARTED)
+    return story
+
+
+@pair("R083")
+def it_does_not_start_by_itself(right: bool) -> Story:
+    story = reboot(lasts_us=None)
+    if not right:
+        story.edge("server", HOUR + MINUTE, EdgeKind.STARTED)
+    return story
+
+
+# What a register shows.
+
+
+@pair("R098")
+def a_success_shows(right: bool) -> Story:
+    story = Story()
+    story.asks("a", REGISTER, 0)
+    if right:
+        story.turns("a", 10 * MS, UNREGISTERED, REGISTERED, TransitionReason.GRANTED)
+    return story
+
+
+@pair("R101")
+def a_refusal_tells_its_own_reason(right: bool) -> Story:
+    story = Story(nodes=(node("a", application="other"),), applications=("report1",))
+    number = story.asks("a", REGISTER, 0, 30005)
+    story.lists("a", 10 * MS, 30005 if right else 0, number)
+    return story
+
+
+@pair("R101")
+def silence_is_told_at_once(right: bool) -> Story:
+    story = Story()
+    number = story.asks("a", REGISTER, 0, LOST)
+    story.lists("a", 30 * SECOND + (not right), Code.NO_CONNECTION, number)
     return story
 
 
