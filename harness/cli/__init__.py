@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from harness.cli.coverage import coverage
 from harness.cli.envelope import envelope
 from harness.cli.predict import predict
 from harness.cli.prove import prove

@@ -1,0 +1,106 @@
+"""``fdl-harness coverage``: which rules are judged, reached, on which sides of their boundaries, and prove themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.common import FAILED, PATHS, claim, load_all, no_verdict, write
+from reference_server.readings import READINGS
+
+__all__ = ["coverage"]
+
+
+@click.command()
+@PATHS
+@click.option(
+    "--reading",
+    type=click.Choice(list(READINGS)),
+    default="literal",
+    show_default=True,
+    help="The reading of the document under which every scenario runs.",
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the matrix as JSON.")
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the matrix as a page for browsers.")
+@click.option(
+    "--against", "record", type=click.Path(path_type=Path), help="Compare with the cells that this file records."
+)
+@click.option("--update", is_flag=True, help="Record the cells in the file that --against names.")
+@click.option("-j", "workers", type=click.IntRange(1), default=1, help="How many processes run scenarios.")
+def coverage(
+    paths: tuple[Path, ...],
+    reading: str,
+    json_file: Path | None,
+    html_file: Path | None,
+    record: Path | None,
+    update: bool,
+    workers: int,
+) -> None:
+    """Show what scenarios cover of each rule, the whole library if no PATH is given.
+
+    A row for each rule, with how often it was put to the test, and on how many occasions just below its boundary, at it
+    and above it. "missing" is a gap; "–" stands where there is nothing to cover, as for a rule without a boundary.
+
+    Exit codes: 0 shown, and nothing was lost; 1 a recorded cell was lost, or a rule is violated; 2 a file or the call is
+    wrong, and nothing was run.
+    """
+    from rich.console import Console
+
+    from harness.coverage import Census, gained, lost
+    from harness.problems import Mistake
+    from harness.report.coverage import (
+        change_lines,
+        coverage_as_text,
+        coverage_summary,
+        coverage_table,
+        read_record,
+        record_as_text,
+    )
+    from harness.report.coverage_page import coverage_page
+    from harness.report.table import progress
+    from harness.runner import InternalError, jobs_for, run_jobs
+
+    if update and record is None:
+        raise click.UsageError("--update needs the file of --against")
+    recorded: dict[str, list[str]] = {}
+    try:
+        if record is not None and not (update and not record.exists()):
+            recorded = read_record(record, reading)
+    except Mistake as error:
+        raise click.BadParameter(f"{error}.", param_hint="'--against'") from None
+    scenarios = load_all(paths)
+    for file in (json_file, html_file):
+        claim(file)
+    jobs = [job for scenario in scenarios for job in jobs_for(scenario, [READINGS[reading]])]
+    console = Console()
+    census = Census(reading)
+    try:
+        with progress(len(jobs), console) as advance:
+            for result in run_jobs(jobs, workers):
+                census.add(result.judgements)
+                advance(1)
+    except InternalError as error:
+        raise no_verdict(error) from None
+    matrix = census.matrix()
+    console.print(coverage_table(matrix))
+    console.print()
+    lines = list(coverage_summary(matrix))
+    if json_file is not None:
+        write(json_file, [coverage_as_text(matrix)])
+    if html_file is not None:
+        write(html_file, [coverage_page(matrix)])
+    failed = bool(matrix.violated)
+    if matrix.violated:
+        lines.append(f"violated: {', '.join(matrix.violated)}; `fdl-harness run` says where")
+    if record is not None and update:
+        write(record, [record_as_text(matrix, recorded)])
+        lines.append(f"recorded in {record}")
+    elif record is not None:
+        losses = lost(matrix, recorded)
+        lines += change_lines(losses, gained(matrix, recorded), record)
+        failed = failed or bool(losses)
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if failed:
+        raise SystemExit(FAILED)

@@ -1,0 +1,152 @@
+"""Coverage: of each rule, whether it is judged, was reached, on which sides of its boundary, and caught a planted bug.
+
+A matrix has a row for each entry of the catalogue and a column for each question. A cell is a count: 0 is a gap, and
+`None` a question that makes no sense there, as that for the boundary of a rule that has none. What a matrix has filled
+can be recorded, so that nobody loses a cell without noticing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+from harness.rulebook import Entry, Judgement, Ruling, catalogue
+
+__all__ = ["COLUMNS", "PROGRAMS", "Cell", "Census", "Change", "Matrix", "Row", "filled", "gained", "lost"]
+
+#: The questions, in the order of the columns.
+COLUMNS = ("judged", "reached", "below", "at", "above", "caught")
+#: Whom a rule binds that binds a program.
+PROGRAMS = frozenset({"S", "N"})
+
+Cell = int | None
+#: A cell, by its rule and its column.
+Change = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What is covered of one rule. ``ways`` says how it is judged, in words; it is empty for a rule that is not yet.
+
+    ``cells`` has a count for each column of the matrix.
+    """
+
+    entry: Entry
+    ways: tuple[str, ...]
+    cells: Mapping[str, Cell]
+
+    @property
+    def binds_a_program(self) -> bool:
+        """Whether it binds the server or a node."""
+        return not PROGRAMS.isdisjoint(self.entry.binds)
+
+    @property
+    def gaps(self) -> list[str]:
+        """The columns in which it has a gap."""
+        return [column for column, cell in self.cells.items() if cell == 0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrix:
+    """What ``scenarios`` scenarios cover under one ``reading``. ``violated`` are the rules that were broken in them."""
+
+    reading: str
+    scenarios: int
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    violated: tuple[str, ...] = ()
+
+    @cached_property
+    def by_rule(self) -> dict[str, Row]:
+        """The rows, by the ids of their rules."""
+        return {row.entry.id: row for row in self.rows}
+
+
+class Census:
+    """Counts what runs under ``reading`` put to the test, run by run."""
+
+    def __init__(self, reading: str) -> None:
+        self._reading = reading
+        self._scenarios = 0
+        self._tested: Counter[str] = Counter()
+        self._sides: dict[str, Counter[str]] = {}
+        self._violated: set[str] = set()
+
+    def add(self, judgements: Mapping[str, Judgement]) -> None:
+        """Count what the rules made of one run."""
+        self._scenarios += 1
+        for rule, each in judgements.items():
+            self._tested[rule] += each.tested
+            if each.sides is not None:
+                self._sides.setdefault(rule, Counter()).update(each.sides._asdict())
+            if each.ruling is Ruling.VIOLATED:
+                self._violated.add(rule)
+
+    def matrix(
+        self, *, facts: Mapping[str, int] = MappingProxyType({}), caught: Mapping[str, int] | None = None
+    ) -> Matrix:
+        """Return the matrix of all runs.
+
+        :param facts: by the ids of the rules that are checked against the real programs, how many checks were held.
+        :param caught: by the ids of rules, how many planted bugs they caught; ``None`` leaves that column out.
+        """
+        columns = COLUMNS if caught is not None else COLUMNS[:-1]
+        rows = tuple(self._row(entry, columns, facts, caught or {}) for entry in catalogue().values())
+        violated = tuple(sorted(self._violated))
+        return Matrix(reading=self._reading, scenarios=self._scenarios, columns=columns, rows=rows, violated=violated)
+
+    def _row(self, entry: Entry, columns: Iterable[str], facts: Mapping[str, int], caught: Mapping[str, int]) -> Row:
+        ways = [("in the simulation", entry.judged), ("against the programs", entry.id in facts)]
+        only_corrected = "DOC" in entry.binds and not entry.judged
+        ways.append(("corrected", only_corrected))
+        cells: dict[str, Cell] = dict.fromkeys(COLUMNS)
+        if not only_corrected:
+            cells["judged"] = int(entry.judged or entry.id in facts)
+            cells["reached"] = self._tested[entry.id] + facts.get(entry.id, 0)
+        if entry.boundary:
+            sides = self._sides.get(entry.id, Counter())
+            cells |= {side: sides[side] for side in ("below", "at", "above")}
+        # A bug is planted in a program of the simulation; what binds none has one only by chance.
+        owes_a_bug = not PROGRAMS.isdisjoint(entry.binds) and (entry.judged or entry.id not in facts)
+        cells["caught"] = caught.get(entry.id, 0) if owes_a_bug else caught.get(entry.id)
+        return Row(
+            entry=entry,
+            ways=tuple(way for way, used in ways if used),
+            cells={column: cells[column] for column in columns},
+        )
+
+
+# What is recorded of a matrix, and compared with a later one.
+
+
+def filled(matrix: Matrix) -> dict[str, list[str]]:
+    """Return the columns that each rule has filled, by its id; a rule that has none is left out."""
+    found = {row.entry.id: [column for column, cell in row.cells.items() if cell] for row in matrix.rows}
+    return {rule: columns for rule, columns in found.items() if columns}
+
+
+def lost(matrix: Matrix, recorded: Mapping[str, Collection[str]]) -> list[Change]:
+    """Return the cells that were filled when they were ``recorded``, and are not any more.
+
+    Columns that the matrix leaves out are not compared.
+    """
+    now = filled(matrix)
+    return [
+        (rule, column)
+        for rule in sorted(recorded)
+        for column in matrix.columns
+        if column in recorded[rule] and column not in now.get(rule, ())
+    ]
+
+
+def gained(matrix: Matrix, recorded: Mapping[str, Collection[str]]) -> list[Change]:
+    """Return the cells that are filled, and were not when they were ``recorded``."""
+    return [
+        (rule, column)
+        for rule, columns in filled(matrix).items()
+        for column in columns
+        if column not in recorded.get(rule, ())
+    ]

@@ -1,0 +1,175 @@
+"""Coverage in the terminal and as JSON, and the record with which a later one is compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from harness.coverage import Cell, Change, Matrix, Row, filled
+from harness.problems import Mistake
+
+__all__ = [
+    "HEADINGS",
+    "NOT_APPLICABLE",
+    "change_lines",
+    "coverage_as_text",
+    "coverage_summary",
+    "coverage_table",
+    "read_record",
+    "record_as_text",
+]
+
+#: What the columns are called.
+HEADINGS = {"judged": "judged", "reached": "reached", "below": "below", "at": "at", "above": "above", "caught": "bugs"}
+NOT_APPLICABLE = "–"
+_RECORD = "a file that `fdl-harness coverage --against FILE --update` wrote"
+
+
+def coverage_table(matrix: Matrix) -> Table:
+    """Return the matrix: a count in each cell, "–" where the question makes no sense, "missing" where there is none."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("rule")
+    table.add_column("binds")
+    for column in matrix.columns:
+        table.add_column(HEADINGS[column], justify="right")
+    table.add_column("how, and at which boundary")
+    for row in matrix.rows:
+        cells = [_shown(column, row.cells[column]) for column in matrix.columns]
+        table.add_row(row.entry.id, " ".join(row.entry.binds), *cells, Text(_about(row)))
+    return table
+
+
+def _shown(column: str, cell: Cell) -> Text:
+    if cell is None:
+        return Text(NOT_APPLICABLE, style="dim")
+    if not cell:
+        return Text("missing", style="bold red")
+    return Text("yes" if column == "judged" else str(cell), style="green")
+
+
+def _about(row: Row) -> str:
+    if not row.ways:
+        return "not judged yet"
+    how = ", ".join(row.ways)
+    if "corrected" in row.ways:
+        return f"{how}: {row.entry.correction}"
+    return f"{how}; {row.entry.boundary}" if row.entry.boundary else how
+
+
+def coverage_summary(matrix: Matrix) -> Iterator[str]:
+    """Yield how much is covered, then each gap of the rules that bind a program."""
+    bound = [row for row in matrix.rows if row.binds_a_program]
+    count = f"{matrix.scenarios} scenario{'' if matrix.scenarios == 1 else 's'}"
+    yield f"{count} under {matrix.reading}; {_counts(matrix, matrix.rows, 'entries')}"
+    yield f"of these bind a program: {_counts(matrix, bound, 'rules')}"
+    gaps = [row for row in bound if row.gaps]
+    if not gaps:
+        yield "no gap in a rule that binds a program"
+    for row in gaps:
+        yield f"{row.entry.id} has a gap: {', '.join(HEADINGS[gap] for gap in row.gaps)}"
+
+
+def _counts(matrix: Matrix, rows: Sequence[Row], what: str) -> str:
+    judged = sum(bool(row.cells["judged"]) for row in rows)
+    reached = sum(bool(row.cells["reached"]) for row in rows)
+    bounded = [row for row in rows if row.entry.boundary]
+    around = sum(all(row.cells[side] for side in ("below", "at", "above")) for row in bounded)
+    parts = [
+        f"{len(rows)} {what}",
+        f"{judged} judged",
+        f"{reached} reached",
+        f"{around} of {len(bounded)} boundaries on all sides",
+    ]
+    if "caught" in matrix.columns:
+        parts.append(f"{sum(bool(row.cells['caught']) for row in rows)} with a planted bug caught")
+    return ", ".join(parts)
+
+
+def coverage_as_text(matrix: Matrix) -> str:
+    """Return the matrix as JSON: a count in each cell, ``null`` where the question makes no sense, 0 for a gap."""
+    document: dict[str, Any] = {
+        "reading": matrix.reading,
+        "scenarios": matrix.scenarios,
+        "columns": list(matrix.columns),
+        "rules": [
+            {
+                "rule": row.entry.id,
+                "text": row.entry.text,
+                "binds": list(row.entry.binds),
+                "how": list(row.ways),
+                "boundary": row.entry.boundary or None,
+                "correction": row.entry.correction or None,
+                "cells": dict(row.cells),
+            }
+            for row in matrix.rows
+        ],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+# The record.
+
+
+def record_as_text(matrix: Matrix, before: Mapping[str, Collection[str]]) -> str:
+    """Return the record of a matrix as JSON, a line a rule.
+
+    :param before: the last record, which keeps what it says of columns that the matrix leaves out.
+    """
+    now = filled(matrix)
+    lines = []
+    for rule in sorted({*now, *before}):
+        kept = [column for column in before.get(rule, ()) if column not in matrix.columns]
+        if columns := [*now.get(rule, ()), *kept]:
+            lines.append(f"    {json.dumps(rule)}: {json.dumps(columns)}")
+    rules = ",\n".join(lines)
+    return f'{{\n  "reading": {json.dumps(matrix.reading)},\n  "filled": {{\n{rules}\n  }}\n}}\n'
+
+
+def read_record(file: Path, reading: str) -> dict[str, list[str]]:
+    """Return which cells were filled by the record in ``file``.
+
+    :raises Mistake: if it is none, or one of another reading.
+    """
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Mistake(f"{file}, which cannot be read: {error.strerror or error}", _RECORD) from None
+    except ValueError:
+        raise Mistake(f"{file}, which is no JSON", _RECORD) from None
+    rules = found.get("filled") if isinstance(found, dict) else None
+    if not isinstance(rules, dict) or not all(isinstance(each, list) for each in rules.values()):
+        raise Mistake(f"{file}, which has no filled cells", _RECORD)
+    if found.get("reading") != reading:
+        raise Mistake(f"{file}, which is a record of the reading {found.get('reading')!r}", f"one of {reading!r}")
+    return rules
+
+
+def change_lines(lost: Sequence[Change], gained: Sequence[Change], file: Path) -> Iterator[str]:
+    """Yield what became of the cells that ``file`` records, and what to do about it."""
+    for rule, column in lost:
+        yield f"{rule} has lost a cell: {HEADINGS[column]}. {_REMEDIES[column]}"
+    for rule, column in gained:
+        yield f"{rule} has gained a cell: {HEADINGS[column]}"
+    if lost:
+        yield f"If that is meant, record it: fdl-harness coverage --against {file} --update"
+    elif gained:
+        yield f"Record what was gained, so that it stays: fdl-harness coverage --against {file} --update"
+    else:
+        yield f"as recorded in {file}"
+
+
+_SIDES = "No occasion of any scenario lies on that side of its boundary any more: give one back, or add a scenario."
+_REMEDIES = {
+    "judged": "It has no judge any more: register one again (harness/rulebook, `judges`).",
+    "reached": "No scenario puts it to the test any more: `fdl-harness rules ID` says what would.",
+    "below": _SIDES,
+    "at": _SIDES,
+    "above": _SIDES,
+    "caught": "It catches no planted bug any more: `fdl-harness prove` says what became of each.",
+}
