@@ -70,9 +70,9 @@ class NodeHost:
         self.lives = 0
         #: The event that took it down.
         self.down_by: int | None = None
-        #: What happens to its answers, and what it is made to report as its address, by the event that does it.
+        #: What happens to its answers, and what it is made to report, by the event that does it.
         self.spoils: dict[int, str] = {}
-        self.reports: dict[int, str] = {}
+        self.reports: dict[int, Event] = {}
         #: When the last of its requests arrives that is on its way.
         self.arrives_us = 0
         self._server = server
@@ -140,10 +140,11 @@ class NodeHost:
             self._roll_back(event)
         elif verb is Verb.TLS_TRUST:
             self._trusts = event.ca
-        else:
-            in_force, what = (self.reports, event.text) if verb is Verb.NODE_REPORT else (self.spoils, event.how)
-            if in_force.pop(event.index, None) is None:
-                in_force[event.index] = what
+        elif verb is Verb.NODE_REPORT:
+            if self.reports.pop(event.index, None) is None:
+                self.reports[event.index] = event
+        elif self.spoils.pop(event.index, None) is None:
+            self.spoils[event.index] = event.how
 
     def _edge(self, kind: EdgeKind, *, value: int = 0, done: bool = True) -> None:
         self._record.edge(self._now(), self.place, kind, value=value, done=done)
@@ -234,11 +235,13 @@ class NodeHost:
         return answer
 
     def said(self, request: Request | bytes) -> Request | bytes:
-        """Return what it says, with the address that it is made to report."""
-        text = next(reversed(self.reports.values()), None)
-        if text is None or isinstance(request, bytes):
+        """Return what it says, or is made to say: with another address, or in place of all of it."""
+        made_to = next(reversed(self.reports.values()), None)
+        if made_to is None or isinstance(request, bytes):
             return request
-        return json.dumps(json.loads(encode_request(request)) | {"address": text}).encode()
+        if made_to.how == "request":
+            return made_to.text.encode()
+        return json.dumps(json.loads(encode_request(request)) | {"address": made_to.text}).encode()
 
     def trusts(self, certificate: Certificate, target: int) -> bool:
         """Tell whether it trusts ``certificate``, presented at the address ``target``, by its own wall clock."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -47,6 +47,7 @@ from harness.scenario_file.keys import (
     frame_of,
 )
 from harness.scenario_file.table import Table
+from reference_server.protocol import ProtocolError, decode_request
 
 __all__ = ["EVENTS", "EventTable", "Events", "UnknownEvent"]
 
@@ -417,14 +418,27 @@ class NodePoint(EventTable):
 
 
 class NodeReport(EventTable):
-    """Nodes report their address in another form, or another one."""
+    """Nodes report their address in another form, or another one, or send what is no request."""
 
     model_config = ConfigDict(title="node report")
 
     do: Literal["node.report"] = _DO
     node: Nodes = _NODE
     text: Text = Field(description="What they report as their address, be it one or not: IPv6, say.")
+    how: Literal["address", "request"] = Field(
+        "address", description="What the text takes the place of: their address, or all that they say."
+    )
     lasts: Lasting | None = _LASTS
+
+    @model_validator(mode="after")
+    def _is_no_request(self) -> Self:
+        if self.how == "request":
+            try:
+                decode_request(self.text.encode())
+            except ProtocolError:
+                return self
+            raise Mistake(shown(self.text), "a text that is no request", key="text")
+        return self
 
 
 class DnsChange(EventTable):
