@@ -29,9 +29,10 @@ Change = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What is covered of one rule. ``ways`` says how it is judged, in words; it is empty for a rule that is not yet.
+    """What is covered of one rule.
 
-    ``cells`` has a count for each column of the matrix.
+    ``ways`` says how it is judged: in the simulation, against the real programs, or not at all because the document errs
+    and the product states what is right. It is empty for a rule that is not judged yet. ``cells`` has a count for each column of the matrix.
     """
 
     entry: Entry
@@ -99,7 +100,7 @@ class Census:
         return Matrix(reading=self._reading, scenarios=self._scenarios, columns=columns, rows=rows, violated=violated)
 
     def _row(self, entry: Entry, columns: Iterable[str], facts: Mapping[str, int], caught: Mapping[str, int]) -> Row:
-        ways = [("in the simulation", entry.judged), ("against the programs", entry.id in facts)]
+        ways = [("simulation", entry.judged), ("programs", entry.id in facts)]
         only_corrected = "DOC" in entry.binds and not entry.judged
         ways.append(("corrected", only_corrected))
         cells: dict[str, Cell] = dict.fromkeys(COLUMNS)

@@ -178,15 +178,15 @@ class Event:
     """One event of the file, in file order (``index`` from 0).
 
     ``until_us`` is its end where it has a ``lasts``, ``None`` if it lasts until undone or is over at once. ``nodes``
-    are the names it means, in file order of the nodes; for a cut, the nodes cut off from the server. ``only``
-    restricts a ``node.*`` verb to the nodes that have that status when it happens. ``address`` is the address that the
-    first node of a move gets, each next one the one above; of a NAT, a forward, an uplink, a record or the server, the
-    address that it is about, ``last_address`` the last one of a pool. ``percent`` is a chance. ``by_us`` and
-    ``jitter_us`` are amounts of time. ``kind`` is that of a NAT, ``how`` an answer is spoilt, ``moment`` the part of a
-    request at which the server crashes, ``to_us`` the instant whose state comes back, ``of`` the node that is cloned,
-    ``text`` what a node reports as its address (or, by ``how``, in place of a request), ``changes`` are fields of the licence with their new values. ``ppm``
-    is how fast clocks drift, or how fast a wall clock is slewed. ``idle`` tells that the event does nothing in this
-    scenario.
+    are the names it means, in file order of the nodes; for a cut, the nodes cut off from the server. ``only`` restricts
+    a ``node.*`` verb to the nodes that have that status when it happens. ``address`` is the address that the first node
+    of a move gets, each next one the one above; of a NAT, a forward, an uplink, a record or the server, the address
+    that it is about, ``last_address`` the last one of a pool. ``percent`` is a chance. ``by_us`` and ``jitter_us`` are
+    amounts of time. ``kind`` is that of a NAT, ``how`` an answer is spoilt, ``moment`` the part of a request at which
+    the server crashes, ``to_us`` the instant whose state comes back, ``of`` the node that is cloned, ``text`` what a
+    node reports as its address (or, by ``how``, in place of a request), ``changes`` are fields of the licence with
+    their new values. ``ppm`` is how fast clocks drift, or how fast a wall clock is slewed. ``idle`` tells that the
+    event does nothing in this scenario.
     """
 
     index: int

@@ -40,7 +40,7 @@ def coverage(
     """Show what scenarios cover of each rule, the whole library if no PATH is given.
 
     A row for each rule, with how often it was put to the test, and on how many occasions just below its boundary, at it
-    and above it. "missing" is a gap; "–" stands where there is nothing to cover, as for a rule without a boundary.
+    and above it. "missing" is a gap; a dash stands where there is nothing to cover, as for a rule without a boundary.
 
     Exit codes: 0 shown, and nothing was lost; 1 a recorded cell was lost, or a rule is violated; 2 a file or the call is
     wrong, and nothing was run.

@@ -27,21 +27,21 @@ __all__ = [
 
 #: What the columns are called.
 HEADINGS = {"judged": "judged", "reached": "reached", "below": "below", "at": "at", "above": "above", "caught": "bugs"}
-NOT_APPLICABLE = "–"
+NOT_APPLICABLE = "\N{EN DASH}"
 _RECORD = "a file that `fdl-harness coverage --against FILE --update` wrote"
 
 
 def coverage_table(matrix: Matrix) -> Table:
-    """Return the matrix: a count in each cell, "–" where the question makes no sense, "missing" where there is none."""
+    """Return the matrix: a count in each cell, "missing" for a gap, a dash where the question makes no sense."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("rule")
     table.add_column("binds")
     for column in matrix.columns:
         table.add_column(HEADINGS[column], justify="right")
-    table.add_column("how, and at which boundary")
+    table.add_column("judged by")
     for row in matrix.rows:
         cells = [_shown(column, row.cells[column]) for column in matrix.columns]
-        table.add_row(row.entry.id, " ".join(row.entry.binds), *cells, Text(_about(row)))
+        table.add_row(row.entry.id, " ".join(row.entry.binds), *cells, Text(_how(row)))
     return table
 
 
@@ -53,13 +53,9 @@ def _shown(column: str, cell: Cell) -> Text:
     return Text("yes" if column == "judged" else str(cell), style="green")
 
 
-def _about(row: Row) -> str:
-    if not row.ways:
-        return "not judged yet"
-    how = ", ".join(row.ways)
-    if "corrected" in row.ways:
-        return f"{how}: {row.entry.correction}"
-    return f"{how}; {row.entry.boundary}" if row.entry.boundary else how
+def _how(row: Row) -> str:
+    how = ", ".join(row.ways) or "not yet"
+    return f"{how}: {row.entry.correction}" if "corrected" in row.ways else how
 
 
 def coverage_summary(matrix: Matrix) -> Iterator[str]:

@@ -64,7 +64,7 @@ def _cell(column: str, cell: Cell) -> str:
 
 
 def _about(row: Row) -> Iterator[str]:
-    lines = [", ".join(row.ways) or "not judged yet"]
+    lines = [f"judged by: {', '.join(row.ways) or 'not yet'}"]
     if row.entry.correction:
         lines.append(f"corrected: {row.entry.correction}")
     if row.entry.boundary:

@@ -47,9 +47,9 @@ def a_move_is_harmless(history: History, tally: Tally) -> None:
     nobody had to ask the issuer for anything.
     """
     for node, address, each in _judged_moves(history):
-        if each.exchange.kind == Kind.POLL and each.view.live and each.view.address != address:
-            if reaches(each, "clone"):
-                tally.side(each.view.age_us - CLONE_US)
+        comes_anew = each.exchange.kind == Kind.POLL and each.view.live and each.view.address != address
+        if comes_anew and reaches(each, "clone"):
+            tally.side(each.view.age_us - CLONE_US)
         if not in_ranges(history, address, each.exchange.arrived_us) or each.verdict != Verdict.GRANTED:
             continue
         if each.exchange.verdict == Verdict.GRANTED:

@@ -104,9 +104,10 @@ def test_what_is_judged_is_what_has_a_judge() -> None:
 
 
 def test_all_that_this_world_can_show_is_judged() -> None:
-    # The rules of the roles, of the Notes, of the grant, of capacity, of the server's life, of registering, of the failure
-    # table and of the server's end. Left out are those that bind what is not part of this world: removing the program
-    # (R015, R016), platforms (R024), domain and public address in the application (R068 to R070), and pages (R093, R094).
+    # The rules of the roles, of the Notes, of the grant, of capacity, of the server's life, of registering, of the
+    # failure table and of the server's end. Left out are those that bind what is not part of this world: removing the
+    # program (R015, R016), platforms (R024), domain and public address in the application (R068 to R070), and pages
+    # (R093, R094).
     ranges = [
         (1, 2),
         (5, 14),

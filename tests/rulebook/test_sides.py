@@ -96,8 +96,8 @@ def a_lapse_when_the_last_poll_fails() -> Story:
 
 @sides("R033", below=4, at=1)
 def a_lapse_to_the_tick() -> Story:
-    # Contacts at 2:00, 4:00 and 6:00, and at 7:00 on a start, from which the deadline is 31:00. A restart at 8:00, whose
-    # poll is lost, takes the polls off that grid: nothing is due or outstanding at the deadline.
+    # Contacts at 2:00, 4:00 and 6:00, and at 7:00 on a start, from which the deadline is 31:00. A restart at 8:00,
+    # whose poll is lost, takes the polls off that grid: nothing is due or outstanding at the deadline.
     story = Story()
     story.registers("a")
     story.beats("a", 2 * HOUR, 3)

@@ -1,0 +1,285 @@
+"""The matrix of coverage: what a cell says, what is recorded of it, and that the library has lost none."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.cli import main
+from harness.coverage import COLUMNS, Census, Matrix, filled, gained, lost
+from harness.library import find_scenarios, library_path
+from harness.problems import Mistake
+from harness.report.coverage import (
+    NOT_APPLICABLE,
+    change_lines,
+    coverage_as_text,
+    coverage_summary,
+    read_record,
+    record_as_text,
+)
+from harness.report.coverage_page import coverage_page
+from harness.rulebook import BOUNDARIES, Judgement, Ruling, Sides
+from harness.runner import jobs_for, run_jobs
+from harness.scenario_file import load
+from reference_server.readings import LITERAL
+
+ROOT = Path(__file__).parents[2]
+RECORD = ROOT / "tests" / "coverage.json"
+
+
+def judged(rule: str, tested: int, sides: Sides | None = None, ruling: Ruling = Ruling.HELD) -> Judgement:
+    return Judgement(rule=rule, ruling=ruling if tested else Ruling.UNKNOWN, tested=tested, sides=sides)
+
+
+def census(*runs: dict[str, Judgement]) -> Census:
+    made = Census("literal")
+    for run in runs:
+        made.add(run)
+    return made
+
+
+TWO_RUNS = census(
+    {"R034": judged("R034", 3, Sides(2, 1, 0)), "R032": judged("R032", 5), "R018": judged("R018", 1, Sides(1, 0, 0))},
+    {"R034": judged("R034", 4, Sides(4, 0, 0)), "R032": judged("R032", 0), "R018": judged("R018", 0, None)},
+)
+#: R003 binds the applicant and R078 the server; both are facts.
+FACTS = {"R003": 2, "R078": 1}
+
+
+def cells(matrix: Matrix, rule: str) -> tuple[int | None, ...]:
+    return tuple(matrix.by_rule[rule].cells.values())
+
+
+@pytest.mark.parametrize(
+    ("rule", "ways", "expected"),
+    [
+        # Two runs: 3 + 4 occasions, of which 2 + 4 lay below and 1 + 0 at 24 h; one bug was caught.
+        ("R034", ("simulation",), (1, 7, 6, 1, 0, 1)),
+        # Nodes in rank, as in the second run, have no sides.
+        ("R018", ("simulation",), (1, 1, 1, 0, 0, 0)),
+        # No boundary; a rule of the server owes a bug.
+        ("R032", ("simulation",), (1, 5, None, None, None, 0)),
+        # It binds the network alone, which owes none.
+        ("R013", ("simulation",), (1, 0, None, None, None, None)),
+        # Facts have no boundary in the simulation, and no bug there.
+        ("R003", ("programs",), (1, 2, None, None, None, None)),
+        ("R078", ("programs",), (1, 1, None, None, None, None)),
+        # R077 binds the server and nothing judges it.
+        ("R077", (), (0, 0, None, None, None, 0)),
+        ("R045", ("corrected",), (None,) * 6),
+    ],
+)
+def test_a_cell_is_a_count_a_gap_or_no_question(rule: str, ways: tuple[str, ...], expected: tuple[int, ...]) -> None:
+    matrix = TWO_RUNS.matrix(facts=FACTS, caught={"R034": 1})
+    assert matrix.columns == COLUMNS
+    assert matrix.by_rule[rule].ways == ways
+    assert cells(matrix, rule) == expected
+
+
+def test_without_proofs_there_is_no_column_for_them() -> None:
+    matrix = TWO_RUNS.matrix()
+    assert matrix.columns == ("judged", "reached", "below", "at", "above")
+    assert cells(matrix, "R034") == (1, 7, 6, 1, 0)
+    assert matrix.by_rule["R034"].gaps == ["above"]
+
+
+def test_every_entry_has_a_row_and_only_boundaries_have_sides() -> None:
+    matrix = TWO_RUNS.matrix()
+    assert list(matrix.by_rule) == [f"R{number:03}" for number in range(1, 130)]
+    assert {row.entry.id for row in matrix.rows if row.cells["at"] is not None} == set(BOUNDARIES)
+
+
+def test_a_violated_rule_is_told() -> None:
+    made = census({"R032": judged("R032", 5, ruling=Ruling.VIOLATED)})
+    assert made.matrix().violated == ("R032",)
+
+
+# What is recorded.
+
+
+def record_of(matrix: Matrix, folder: Path, before: dict[str, list[str]] | None = None) -> dict[str, list[str]]:
+    file = folder / "coverage.json"
+    file.write_text(record_as_text(matrix, before or {}), encoding="utf-8")
+    return read_record(file, "literal")
+
+
+def test_a_record_is_what_is_filled(tmp_path: Path) -> None:
+    matrix = TWO_RUNS.matrix(caught={"R034": 1})
+    recorded = record_of(matrix, tmp_path)
+    assert recorded == filled(matrix)
+    assert recorded["R034"] == ["judged", "reached", "below", "at", "caught"]
+    assert "R077" not in recorded
+    assert not lost(matrix, recorded)
+    assert not gained(matrix, recorded)
+
+
+def test_a_column_that_is_left_out_is_kept_and_not_compared(tmp_path: Path) -> None:
+    before = filled(TWO_RUNS.matrix(caught={"R034": 1}))
+    without = TWO_RUNS.matrix()
+    assert not lost(without, before)
+    assert record_of(without, tmp_path, before) == before
+
+
+counts = st.dictionaries(
+    st.sampled_from(["R018", "R034", "R032", "R119"]), st.tuples(*[st.integers(0, 2)] * 4), max_size=4
+)
+
+
+def matrix_of(each: dict[str, tuple[int, ...]]) -> Matrix:
+    return census({rule: judged(rule, tested, Sides(*sides)) for rule, (tested, *sides) in each.items()}).matrix()
+
+
+@given(before=counts, now=counts)
+def test_what_one_loses_the_other_gains(before: dict[str, tuple[int, ...]], now: dict[str, tuple[int, ...]]) -> None:
+    earlier, later = matrix_of(before), matrix_of(now)
+    losses = lost(later, filled(earlier))
+    assert sorted(losses) == sorted(gained(earlier, filled(later)))
+    both = {(rule, column) for rule, columns in filled(earlier).items() for column in columns} - set(losses)
+    assert both | set(gained(later, filled(earlier))) == {
+        (rule, column) for rule, columns in filled(later).items() for column in columns
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "cannot be read: No such file"),
+        ("{", "which is no JSON"),
+        ("[]", "which has no filled cells"),
+        ('{"reading": "literal", "filled": {"R001": 1}}', "which has no filled cells"),
+        ('{"reading": "revive", "filled": {}}', "a record of the reading 'revive', expected one of 'literal'"),
+    ],
+)
+def test_what_is_no_record_is_told(tmp_path: Path, text: str | None, message: str) -> None:
+    file = tmp_path / "coverage.json"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(Mistake, match=message):
+        read_record(file, "literal")
+
+
+def test_a_loss_says_what_to_do() -> None:
+    matrix = TWO_RUNS.matrix()
+    recorded = {**filled(matrix), "R034": ["judged", "reached", "below", "at", "above"]}
+    lines = list(change_lines(lost(matrix, recorded), gained(matrix, recorded), Path("c.json")))
+    assert lines[0].startswith("R034 has lost a cell: above. No occasion of any scenario lies on that side")
+    assert lines[-1] == "If that is meant, record it: fdl-harness coverage --against c.json --update"
+
+
+# What is shown.
+
+
+def test_the_summary_counts() -> None:
+    # Of the rules that bind a program 16 have a boundary; of those R034 lacks the side above 24 h.
+    lines = list(coverage_summary(census({"R034": judged("R034", 3, Sides(2, 1, 0))}).matrix()))
+    assert lines[0].startswith("1 scenario under literal; 129 entries, ")
+    assert "1 reached, 0 of 16 boundaries on all sides" in lines[1]
+    assert "R034 has a gap: above" in lines
+    assert "R077 has a gap: judged, reached" in lines
+
+
+def test_the_json_has_every_cell() -> None:
+    document = json.loads(coverage_as_text(TWO_RUNS.matrix(caught={})))
+    (row,) = [each for each in document["rules"] if each["rule"] == "R034"]
+    assert row["cells"] == {"judged": 1, "reached": 7, "below": 6, "at": 1, "above": 0, "caught": 0}
+    assert row["boundary"] == BOUNDARIES["R034"]
+    assert document["columns"] == list(COLUMNS)
+
+
+class _Page(HTMLParser):
+    """The tags of a page, and the texts of its cells by row."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.outside: list[str] = []
+        self.rows: dict[str, list[str]] = {}
+        self._row = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.outside += [name for name, _ in attrs if name in ("src", "href")]
+        if tag == "tr":
+            self._row = dict(attrs).get("id") or ""
+        if tag == "td":
+            self.rows.setdefault(self._row, []).append("")
+
+    def handle_data(self, data: str) -> None:
+        if self._row in self.rows:
+            self.rows[self._row][-1] += data
+
+
+def test_the_page_says_in_words_what_its_colours_say() -> None:
+    page = _Page(coverage_page(TWO_RUNS.matrix(caught={})))
+    assert page.rows["R034"][:8] == ["R034", "S", "yes", "7", "6", "1", "missing", "missing"]
+    assert page.rows["R045"][2:8] == [NOT_APPLICABLE] * 6
+    assert len(page.rows) == 129
+
+
+def test_the_page_needs_nothing_from_outside() -> None:
+    text = coverage_page(TWO_RUNS.matrix())
+    assert not _Page(text).outside
+    assert {"script", "link", "img"}.isdisjoint(_Page(text).tags)
+    assert "url(" not in text
+
+
+# The command.
+
+
+def invoke(*arguments: str | Path) -> tuple[int, str]:
+    ended = CliRunner().invoke(main, ["coverage", *map(str, arguments)])
+    return ended.exit_code, ended.output
+
+
+ONE = library_path() / "checks" / "no_request.toml"
+
+
+def test_a_lost_cell_is_named_and_ends_with_1(tmp_path: Path) -> None:
+    file = tmp_path / "coverage.json"
+    assert invoke(ONE, "--against", file, "--update")[0] == 0
+    assert "as recorded in" in invoke(ONE, "--against", file)[1]
+    recorded = json.loads(file.read_text())
+    del recorded["filled"]["R110"]
+    recorded["filled"]["R034"] = ["judged", "reached", "below", "at", "above"]
+    file.write_text(json.dumps(recorded))
+    code, output = invoke(ONE, "--against", file)
+    assert code == 1
+    assert "R034 has lost a cell: at" in output
+    assert "R110 has gained a cell: reached" in output
+
+
+def test_a_wrong_call_runs_nothing(tmp_path: Path) -> None:
+    code, output = invoke(ONE, "--against", tmp_path / "none.json")
+    assert code == 2
+    assert "cannot be read" in output
+    assert invoke(ONE, "--update")[0] == 2
+
+
+def test_reports_are_written(tmp_path: Path) -> None:
+    assert invoke(ONE, "--json", tmp_path / "c.json", "--html", tmp_path / "c.html")[0] == 0
+    assert json.loads((tmp_path / "c.json").read_text())["scenarios"] == 1
+    assert "<!DOCTYPE html>" in (tmp_path / "c.html").read_text()
+
+
+# The library.
+
+
+def test_the_library_has_lost_no_cell() -> None:
+    made = Census("literal")
+    jobs = [job for path in find_scenarios(library_path()) for job in jobs_for(load(path), [LITERAL])]
+    for result in run_jobs(jobs):
+        made.add(result.judgements)
+    matrix = made.matrix()
+    recorded = read_record(RECORD, "literal")
+    changes = lost(matrix, recorded), gained(matrix, recorded)
+    assert changes == ([], []), "\n".join(change_lines(*changes, Path("tests/coverage.json")))
+    # Each rule that is judged has been reached, on all sides of its boundary if it has one, and was never broken.
+    assert [(row.entry.id, row.gaps) for row in matrix.rows if row.entry.judged and row.gaps] == []
+    assert matrix.violated == ()
