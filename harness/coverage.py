@@ -31,8 +31,9 @@ Change = tuple[str, str]
 class Row:
     """What is covered of one rule.
 
-    ``ways`` says how it is judged: in the simulation, against the real programs, or not at all because the document errs
-    and the product states what is right. It is empty for a rule that is not judged yet. ``cells`` has a count for each column of the matrix.
+    ``ways`` says how it is judged: in the simulation, against the real programs, or not at all because the document
+    errs and the product states what is right. It is empty for a rule that is not judged yet. ``cells`` has a count for
+    each column of the matrix.
     """
 
     entry: Entry

@@ -1,4 +1,4 @@
-"""``fdl-harness coverage``: which rules are judged, reached, on which sides of their boundaries, and prove themselves."""
+"""``fdl-harness coverage``: which rules are judged and reached, and on which sides of their boundaries."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def coverage(
     A row for each rule, with how often it was put to the test, and on how many occasions just below its boundary, at it
     and above it. "missing" is a gap; a dash stands where there is nothing to cover, as for a rule without a boundary.
 
-    Exit codes: 0 shown, and nothing was lost; 1 a recorded cell was lost, or a rule is violated; 2 a file or the call is
-    wrong, and nothing was run.
+    Exit codes: 0 nothing was lost; 1 a recorded cell was lost, or a rule is violated; 2 a file or the call is wrong, and
+    nothing was run.
     """
     from rich.console import Console
 
@@ -54,6 +54,7 @@ def coverage(
         coverage_as_text,
         coverage_summary,
         coverage_table,
+        gap_lines,
         read_record,
         record_as_text,
     )
@@ -85,7 +86,7 @@ def coverage(
     matrix = census.matrix()
     console.print(coverage_table(matrix))
     console.print()
-    lines = list(coverage_summary(matrix))
+    lines = [*gap_lines(matrix), *coverage_summary(matrix)]
     if json_file is not None:
         write(json_file, [coverage_as_text(matrix)])
     if html_file is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ __all__ = [
     "coverage_as_text",
     "coverage_summary",
     "coverage_table",
+    "gap_lines",
     "read_record",
     "record_as_text",
 ]
@@ -59,16 +62,20 @@ def _how(row: Row) -> str:
 
 
 def coverage_summary(matrix: Matrix) -> Iterator[str]:
-    """Yield how much is covered, then each gap of the rules that bind a program."""
-    bound = [row for row in matrix.rows if row.binds_a_program]
+    """Yield how much is covered, of all entries and of the rules that bind a program."""
     count = f"{matrix.scenarios} scenario{'' if matrix.scenarios == 1 else 's'}"
-    yield f"{count} under {matrix.reading}; {_counts(matrix, matrix.rows, 'entries')}"
+    yield f"{count} under {matrix.reading}: {_counts(matrix, matrix.rows, 'entries')}"
+    bound = [row for row in matrix.rows if row.binds_a_program]
     yield f"of these bind a program: {_counts(matrix, bound, 'rules')}"
-    gaps = [row for row in bound if row.gaps]
-    if not gaps:
-        yield "no gap in a rule that binds a program"
-    for row in gaps:
-        yield f"{row.entry.id} has a gap: {', '.join(HEADINGS[gap] for gap in row.gaps)}"
+    gaps = sum(bool(row.gaps) for row in bound)
+    yield f"{gaps or 'none'} of those {'has' if gaps < 2 else 'have'} a gap"
+
+
+def gap_lines(matrix: Matrix) -> Iterator[str]:
+    """Yield what is missing of each rule that binds a program and has a gap."""
+    for row in matrix.rows:
+        if row.binds_a_program and row.gaps:
+            yield f"{row.entry.id} is missing: {', '.join(HEADINGS[gap] for gap in row.gaps)}"
 
 
 def _counts(matrix: Matrix, rows: Sequence[Row], what: str) -> str:
@@ -148,10 +155,11 @@ def read_record(file: Path, reading: str) -> dict[str, list[str]]:
 
 def change_lines(lost: Sequence[Change], gained: Sequence[Change], file: Path) -> Iterator[str]:
     """Yield what became of the cells that ``file`` records, and what to do about it."""
-    for rule, column in lost:
-        yield f"{rule} has lost a cell: {HEADINGS[column]}. {_REMEDIES[column]}"
-    for rule, column in gained:
-        yield f"{rule} has gained a cell: {HEADINGS[column]}"
+    for rule, changes in groupby(lost, itemgetter(0)):
+        columns = [column for _, column in changes]
+        yield f"{rule} has lost: {', '.join(HEADINGS[column] for column in columns)}. {_REMEDIES[columns[0]]}"
+    for rule, changes in groupby(gained, itemgetter(0)):
+        yield f"{rule} has gained: {', '.join(HEADINGS[column] for _, column in changes)}"
     if lost:
         yield f"If that is meant, record it: fdl-harness coverage --against {file} --update"
     elif gained:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from harness.coverage import Cell, Matrix, Row
-from harness.report.coverage import HEADINGS, NOT_APPLICABLE, coverage_summary
+from harness.report.coverage import HEADINGS, NOT_APPLICABLE, coverage_summary, gap_lines
 
 __all__ = ["coverage_page"]
 
@@ -18,8 +18,11 @@ _STYLE = """
 body { margin: 2rem auto; max-width: 84rem; padding: 0 1rem; font: 15px/1.45 system-ui, sans-serif; color: var(--text);
   background: var(--page); }
 h1 { font-size: 1.5rem; margin: 0 0 .5rem; }
-ul { padding-left: 1.2rem; margin: .5rem 0 1.5rem; }
-table { border-collapse: separate; border-spacing: 0; width: 100%; }
+p { margin: .2rem 0; }
+details { margin: .6rem 0; }
+summary { cursor: pointer; }
+ul { padding-left: 1.2rem; margin: .5rem 0; columns: 22rem; }
+table { border-collapse: separate; border-spacing: 0; width: 100%; margin-top: 1.2rem; }
 th { position: sticky; top: 0; background: var(--head); text-align: left; border-bottom: 2px solid var(--line); }
 th, td { padding: .35rem .6rem; vertical-align: top; }
 td { border-bottom: 1px solid var(--line); }
@@ -40,10 +43,14 @@ def _parts(matrix: Matrix) -> Iterator[str]:
     yield '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     yield f"<title>Coverage of the rules</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-    yield "<h1>Coverage of the rules</h1>\n<ul>\n"
+    yield "<h1>Coverage of the rules</h1>\n"
     for line in coverage_summary(matrix):
-        yield f"<li>{escape(line)}</li>\n"
-    yield '</ul>\n<table>\n<thead><tr><th scope="col">rule</th><th scope="col">binds</th>'
+        yield f"<p>{escape(line)}</p>\n"
+    if gaps := list(gap_lines(matrix)):
+        yield "<details>\n<summary>What is missing</summary>\n<ul>\n"
+        yield "".join(f"<li>{escape(line)}</li>\n" for line in gaps)
+        yield "</ul>\n</details>\n"
+    yield '<table>\n<thead><tr><th scope="col">rule</th><th scope="col">binds</th>'
     for column in matrix.columns:
         yield f'<th scope="col" class="cell">{HEADINGS[column]}</th>'
     yield '<th scope="col">what it says, and how it is judged</th></tr></thead>\n<tbody>\n'

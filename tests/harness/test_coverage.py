@@ -20,6 +20,7 @@ from harness.report.coverage import (
     change_lines,
     coverage_as_text,
     coverage_summary,
+    gap_lines,
     read_record,
     record_as_text,
 )
@@ -168,7 +169,7 @@ def test_a_loss_says_what_to_do() -> None:
     matrix = TWO_RUNS.matrix()
     recorded = {**filled(matrix), "R034": ["judged", "reached", "below", "at", "above"]}
     lines = list(change_lines(lost(matrix, recorded), gained(matrix, recorded), Path("c.json")))
-    assert lines[0].startswith("R034 has lost a cell: above. No occasion of any scenario lies on that side")
+    assert lines[0].startswith("R034 has lost: above. No occasion of any scenario lies on that side")
     assert lines[-1] == "If that is meant, record it: fdl-harness coverage --against c.json --update"
 
 
@@ -177,11 +178,15 @@ def test_a_loss_says_what_to_do() -> None:
 
 def test_the_summary_counts() -> None:
     # Of the rules that bind a program 16 have a boundary; of those R034 lacks the side above 24 h.
-    lines = list(coverage_summary(census({"R034": judged("R034", 3, Sides(2, 1, 0))}).matrix()))
-    assert lines[0].startswith("1 scenario under literal; 129 entries, ")
+    matrix = census({"R034": judged("R034", 3, Sides(2, 1, 0))}).matrix()
+    lines = list(coverage_summary(matrix))
+    assert lines[0].startswith("1 scenario under literal: 129 entries, ")
     assert "1 reached, 0 of 16 boundaries on all sides" in lines[1]
-    assert "R034 has a gap: above" in lines
-    assert "R077 has a gap: judged, reached" in lines
+    gaps = list(gap_lines(matrix))
+    assert lines[2] == f"{len(gaps)} of those have a gap"
+    assert "R034 is missing: above" in gaps
+    assert "R077 is missing: judged, reached" in gaps
+    assert not [line for line in gaps if line.startswith(("R013", "R045"))]
 
 
 def test_the_json_has_every_cell() -> None:
@@ -251,8 +256,8 @@ def test_a_lost_cell_is_named_and_ends_with_1(tmp_path: Path) -> None:
     file.write_text(json.dumps(recorded))
     code, output = invoke(ONE, "--against", file)
     assert code == 1
-    assert "R034 has lost a cell: at" in output
-    assert "R110 has gained a cell: reached" in output
+    assert "R034 has lost: at, above. No occasion" in output
+    assert "R110 has gained: judged, reached" in output
 
 
 def test_a_wrong_call_runs_nothing(tmp_path: Path) -> None:
