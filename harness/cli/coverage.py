@@ -42,8 +42,8 @@ def coverage(
     A row for each rule, with how often it was put to the test, and on how many occasions just below its boundary, at it
     and above it. "missing" is a gap; a dash stands where there is nothing to cover, as for a rule without a boundary.
 
-    Exit codes: 0 nothing was lost; 1 a recorded cell was lost, or a rule is violated; 2 a file or the call is wrong, and
-    nothing was run.
+    Exit codes: 0 nothing was lost; 1 a recorded cell was lost, or a rule is violated; 2 a file or the call is wrong,
+    and nothing was run.
     """
     from rich.console import Console
 

@@ -71,7 +71,7 @@ def _cell(column: str, cell: Cell) -> str:
 
 
 def _about(row: Row) -> Iterator[str]:
-    lines = [f"judged by: {', '.join(row.ways) or 'not yet'}"]
+    lines = [f"judged by: {', '.join(row.ways)}" if row.ways else "not judged yet"]
     if row.entry.correction:
         lines.append(f"corrected: {row.entry.correction}")
     if row.entry.boundary:

@@ -14,7 +14,7 @@ from harness.rulebook.ledger import NEVER_SEEN, LeaseView, Ledger
 from harness.trace import Exchange, Verdict
 from reference_server.protocol import Code, Kind
 
-__all__ = ["CLONE_US", "Due", "beyond", "due", "in_ranges", "reaches"]
+__all__ = ["CLONE_US", "Due", "beyond", "due", "due_by_node", "in_ranges", "reaches"]
 
 #: A poll from a new address sooner than this after the last accepted request comes from a clone (Q42).
 CLONE_US = 105 * 60 * 1_000_000
@@ -48,6 +48,19 @@ def beyond(ranges: Iterable[tuple[int, int]], address: int) -> int:
 def due(history: History) -> list[Due]:
     """Return what is due to each request that a running server received, in the order of the trace."""
     return history.once(_all_due)
+
+
+def due_by_node(history: History) -> dict[int, list[Due]]:
+    """Return the same by node, without unbinds."""
+    return history.once(_by_node)
+
+
+def _by_node(history: History) -> dict[int, list[Due]]:
+    by_node: dict[int, list[Due]] = {}
+    for each in due(history):
+        if each.exchange.kind != Kind.UNBIND:
+            by_node.setdefault(each.exchange.node, []).append(each)
+    return by_node
 
 
 def _all_due(history: History) -> list[Due]:

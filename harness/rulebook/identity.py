@@ -4,14 +4,14 @@ Description").
 
 from __future__ import annotations
 
-from harness.rulebook.checks import Due, due
+from harness.rulebook.checks import due, due_by_node
 from harness.rulebook.history import History
 from harness.rulebook.judging import judges
 from harness.rulebook.machines import a_foreign_machine_serves_nobody
 from harness.rulebook.nodelaw import NodeLaws
 from harness.rulebook.verdicts import Tally
 from harness.trace import EdgeKind, Verdict
-from reference_server.protocol import Code, Kind
+from reference_server.protocol import Code
 
 __all__: list[str] = []
 
@@ -26,10 +26,6 @@ def a_node_is_tied_to_no_machine(history: History, tally: Tally) -> None:
     those looks at anything of the machine but its address.
     """
     wrong = {(turn.node, turn.at_us) for turn in history.once(NodeLaws).wrong_turns}
-    asked_by: dict[int, list[Due]] = {}
-    for each in due(history):
-        if each.exchange.kind != Kind.UNBIND:
-            asked_by.setdefault(each.exchange.node, []).append(each)
     for node in history.nodes:
         another = False
         for edge in node.edges:
@@ -41,8 +37,8 @@ def a_node_is_tied_to_no_machine(history: History, tally: Tally) -> None:
                 tally.broken(edge.at_us, node.name, "its registration changed with its machine")
                 continue
             tally.passed()
-            later = (each for each in asked_by.get(node.place, ()) if each.exchange.sent_us >= edge.at_us)
-            first = next(later, None)
+            asked = due_by_node(history).get(node.place, ())
+            first = next((each for each in asked if each.exchange.sent_us >= edge.at_us), None)
             if first is None or first.verdict != Verdict.GRANTED:
                 continue
             if first.exchange.verdict == Verdict.GRANTED:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 
-from harness.rulebook.checks import due
+from harness.rulebook.checks import due, due_by_node
 from harness.rulebook.history import DOWN, Downtime, History, NodeView
 from harness.rulebook.judging import judges
 from harness.rulebook.ledger import DAY_US, GONE, PERIOD_US, ExpectedSlot, Ledger
 from harness.rulebook.nodelaw import NodeLaws
 from harness.rulebook.verdicts import Tally
 from harness.scenario import SERVER
-from harness.trace import NEVER, EdgeKind, Exchange, Outcome, SlotChange, Status, TransitionReason, Verdict
+from harness.trace import NEVER, EdgeKind, Exchange, Outcome, Slot, SlotChange, Status, TransitionReason, Verdict
 from reference_server.protocol import Code, Kind
 
 __all__: list[str] = []
@@ -96,6 +97,18 @@ def _is_gone(history: History, node: NodeView, stop: Downtime, back_us: int) -> 
     return None
 
 
+def _refused(history: History) -> list[tuple[Exchange, Downtime]]:
+    """Return the registers and polls that found the server's program stopped, each with that stop."""
+    found = []
+    for asked in history.exchanges:
+        if asked.kind == Kind.UNBIND or asked.outcome != Outcome.UNANSWERED or asked.arrived_us == NEVER:
+            continue
+        stop = history.server_downtime(asked.arrived_us, asked.server)
+        if stop is not None and stop.what in DOWN:
+            found.append((asked, stop))
+    return found
+
+
 @judges("R027", boundary="24 h since the server went down, of each request that its port refuses")
 def the_node_shows_the_outage(history: History, tally: Tally) -> None:
     """Every register or poll that a server down for under 24 h refuses: the node lists it and is not `registered`.
@@ -105,12 +118,7 @@ def the_node_shows_the_outage(history: History, tally: Tally) -> None:
     for turn in history.once(NodeLaws).wrong_turns:
         if turn.after == Status.INTERRUPTED:
             tally.broken(turn.at_us, history.nodes[turn.node].name, turn.message)
-    for asked in history.exchanges:
-        if asked.kind == Kind.UNBIND or asked.outcome != Outcome.UNANSWERED or asked.arrived_us == NEVER:
-            continue
-        stop = history.server_downtime(asked.arrived_us, asked.server)
-        if stop is None or stop.what not in DOWN:
-            continue
+    for asked, stop in history.once(_refused):
         tally.side(asked.sent_us - stop.start_us - DAY_US)
         if asked.sent_us - stop.start_us >= DAY_US:
             continue
@@ -206,12 +214,7 @@ def closed_is_not_registered(history: History, tally: Tally) -> None:
     Whether that slot outlives the closing is a question of the reading (Q02): `windows-close` lets every one go, the
     others let it live for as long as the 24 hours do. Where the slots cannot be seen, the next poll has to tell.
     """
-    for asked in history.exchanges:
-        if asked.kind == Kind.UNBIND or asked.outcome != Outcome.UNANSWERED or asked.arrived_us == NEVER:
-            continue
-        stop = history.server_downtime(asked.arrived_us, asked.server)
-        if stop is None or stop.what not in DOWN:
-            continue
+    for asked, _ in history.once(_refused):
         node = history.nodes[asked.node]
         if node.status(asked.ended_us) is Status.REGISTERED:
             tally.broken(asked.ended_us, node.name, "the server is closed, and the node shows that it is registered")
@@ -231,11 +234,9 @@ def closed_is_not_registered(history: History, tally: Tally) -> None:
 
 def _lives(history: History, node: NodeView, back_us: int) -> tuple[bool | None, bool]:
     """Tell whether a slot is live at the server's return, ``None`` if nothing tells, and whether it has to be."""
-    expected = [each.change for each in history.once(_changes_due)[node.place] if each.at_us <= back_us]
-    has_to = bool(expected) and expected[-1] not in GONE
+    has_to = _live_after(history.once(_changes_due)[node.place], back_us)
     if history.trace.sees_slots:
-        seen = [slot.change for slot in node.slots if slot.server == 0 and slot.at_us <= back_us]
-        return bool(seen) and seen[-1] not in GONE, has_to
+        return _live_after([slot for slot in node.slots if slot.server == 0], back_us), has_to
     for each in due(history):
         asked = each.exchange
         if history.owner[asked.node] == node.place and asked.arrived_us >= back_us and asked.kind != Kind.UNBIND:
@@ -243,6 +244,12 @@ def _lives(history: History, node: NodeView, back_us: int) -> tuple[bool | None,
             told = asked.kind == Kind.POLL and each.failing in ((), ("slot",))
             return (asked.verdict == Verdict.GRANTED if told else None), each.verdict == Verdict.GRANTED
     return None, has_to
+
+
+def _live_after(changes: Sequence[Slot | ExpectedSlot], true_us: int) -> bool:
+    """Tell whether a slot with these changes is live after everything at ``true_us``."""
+    place = bisect_right(changes, true_us, key=lambda change: change.at_us)
+    return bool(place and changes[place - 1].change not in GONE)
 
 
 def _changes_due(history: History) -> dict[int, list[ExpectedSlot]]:
@@ -280,13 +287,11 @@ def only_a_register_after_a_day(history: History, tally: Tally) -> None:
     """Every request of a node that held a slot when the server was stopped for more than 24 h, up to its first register
     after the return: a poll is refused, the register is what succeeds.
     """
-    by_node: dict[int, list[tuple[Exchange, int]]] = {}
-    for each in due(history):
-        by_node.setdefault(each.exchange.node, []).append((each.exchange, each.verdict))
     for _, back_us, holders in _judged_stops(history, tally):
         for node in holders:
-            for asked, verdict in by_node.get(node.place, ()):
-                if asked.arrived_us < back_us or asked.kind == Kind.UNBIND:
+            for each in due_by_node(history).get(node.place, ()):
+                asked, verdict = each.exchange, each.verdict
+                if asked.arrived_us < back_us:
                     continue
                 if asked.kind == Kind.REGISTER:
                     if not node.asked_by_administrator(asked):
