@@ -12,7 +12,7 @@ from harness.rulebook.nodelaw import HOLDING, OPEN, NodeLaws
 from harness.rulebook.validation import validation
 from harness.rulebook.verdicts import Tally
 from harness.scenario import LicenceSpec, Verb
-from harness.trace import NEVER, Outcome, Spoilt, Status, TransitionReason, Verdict
+from harness.trace import NEVER, Exchange, Outcome, Spoilt, Status, TransitionReason, Verdict
 from reference_server.protocol import Details, Kind
 
 __all__: list[str] = []
@@ -98,14 +98,9 @@ def passing_opens(history: History, tally: Tally) -> None:
     for at_us, place, opened in history.once(_wrong_access):
         if not opened:
             tally.broken(at_us, history.nodes[place].name, "entitled, and yet access is closed")
-    expired = {(turn.node, turn.at_us) for turn in history.trace.transitions if turn.reason == TransitionReason.EXPIRED}
-    for exchange in history.exchanges:
-        if exchange.kind == Kind.UNBIND or exchange.outcome != Outcome.POSITIVE:
-            continue
-        node, at_us = history.nodes[exchange.node], exchange.ended_us
-        if (node.place, at_us) in expired or not node.awake(at_us):
-            continue
-        if node.status(at_us) is not Status.REGISTERED and not node.turned_at(at_us, Status.REGISTERED):
+    for asked, shows in history.once(_successes):
+        node, at_us = history.nodes[asked.node], asked.ended_us
+        if not shows:
             tally.broken(at_us, node.name, "granted and valid, and yet not registered")
         elif node.status(at_us) is Status.REGISTERED and not node.open(at_us):
             tally.broken(at_us, node.name, "registered, and yet access is closed")
@@ -114,20 +109,31 @@ def passing_opens(history: History, tally: Tally) -> None:
     tally.passed(sum(history.trace.beats.column("polls")))
 
 
+def _successes(history: History) -> list[tuple[Exchange, bool]]:
+    """Return the registers and polls that ended positively, and whether the node then showed that it is registered."""
+    expired = {(turn.node, turn.at_us) for turn in history.trace.transitions if turn.reason == TransitionReason.EXPIRED}
+    found = []
+    for asked in history.exchanges:
+        if asked.kind == Kind.UNBIND or asked.outcome != Outcome.POSITIVE:
+            continue
+        node, at_us = history.nodes[asked.node], asked.ended_us
+        if (node.place, at_us) not in expired and node.awake(at_us):
+            shows = node.status(at_us) is Status.REGISTERED or node.turned_at(at_us, Status.REGISTERED)
+            found.append((asked, shows))
+    return found
+
+
 @judges("R098")
 def success_shows(history: History, tally: Tally) -> None:
     """Every register that succeeds: from then on the node shows that it is `registered`."""
-    expired = {(turn.node, turn.at_us) for turn in history.trace.transitions if turn.reason == TransitionReason.EXPIRED}
-    for asked in history.exchanges:
-        if asked.kind != Kind.REGISTER or asked.outcome != Outcome.POSITIVE:
+    for asked, shows in history.once(_successes):
+        if asked.kind != Kind.REGISTER:
             continue
-        node, at_us = history.nodes[asked.node], asked.ended_us
-        if (node.place, at_us) in expired or not node.awake(at_us):
-            continue
-        if node.status(at_us) is Status.REGISTERED or node.turned_at(at_us, Status.REGISTERED):
+        if shows:
             tally.passed()
         else:
-            tally.broken(at_us, node.name, "a register succeeded, and the node does not show it")
+            name = history.nodes[asked.node].name
+            tally.broken(asked.ended_us, name, "a register succeeded, and the node does not show it")
 
 
 @judges("R008")

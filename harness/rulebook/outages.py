@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from harness.rulebook.checks import due, due_by_node
 from harness.rulebook.history import DOWN, Downtime, History, NodeView
@@ -23,40 +24,50 @@ def _stops(history: History) -> Iterator[Downtime]:
     yield from (each for each in history.server_away[0] if each.what in DOWN)
 
 
+class _Ended(NamedTuple):
+    """A stop that has ended, when it did, and the nodes that held a slot, by what the server had granted."""
+
+    stop: Downtime
+    back_us: int
+    holders: list[NodeView]
+
+
+def _ended_stops(history: History) -> list[_Ended]:
+    ledger = history.once(Ledger)
+    return [
+        _Ended(stop, stop.end_us, [history.nodes[place] for place in ledger.holders_before(stop.start_us)])
+        for stop in _stops(history)
+        if stop.end_us is not None
+    ]
+
+
 _A_DAY = "24 h down, for each slot that was held when a stop began that has ended"
 
 
-def _judged_stops(history: History, tally: Tally) -> Iterator[tuple[Downtime, int, list[NodeView]]]:
-    """Yield the ended stops that lose every registration, by the reading's limit, with the instant of the return and
-    the nodes that held a slot. All that have ended are told by the side of that limit on which they lie.
+def _judged_stops(history: History, tally: Tally) -> Iterator[_Ended]:
+    """Yield the ended stops that lose every registration, by the reading's limit. All are told by the side of that
+    limit on which they lie.
 
     A wall clock that was set since the last request that a slot may still live from changes what the start makes of
     it, so such a stop proves nothing. Nor does one in which an earlier state was put back, or where a copy of the
     server grants as well.
     """
-    if history.copied_at_us is not None:
+    if history.copied_at_us is not None or history.clocks.drifts(SERVER):
         return
     limit_us = DAY_US + (PERIOD_US if history.reading.lapse_needs_later_miss else 0)
-    for stop in _stops(history):
-        if stop.end_us is None or history.clocks.drifts(SERVER):
-            continue
-        wall_set = history.clocks.wall_set(SERVER, stop.start_us - limit_us, stop.end_us)
+    for ended in history.once(_ended_stops):
+        stop, back_us, holders = ended
+        wall_set = history.clocks.wall_set(SERVER, stop.start_us - limit_us, back_us)
         put_back = any(
-            edge.what == EdgeKind.ROLLED_BACK and stop.start_us <= edge.at_us <= stop.end_us
+            edge.what == EdgeKind.ROLLED_BACK and stop.start_us <= edge.at_us <= back_us
             for edge in history.server_edges
         )
         if wall_set or put_back:
             continue
-        holders = _holders(history, stop.start_us)
-        over_us = stop.end_us - stop.start_us - limit_us
+        over_us = back_us - stop.start_us - limit_us
         tally.side(over_us, len(holders))
         if over_us > 0:
-            yield stop, stop.end_us, holders
-
-
-def _holders(history: History, true_us: int) -> list[NodeView]:
-    """Return the nodes that held a live slot just before ``true_us``, by what the server had granted."""
-    return [history.nodes[place] for place in history.once(Ledger).holders_before(true_us)]
+            yield ended
 
 
 def _first_register(node: NodeView, after_us: int) -> int | None:
@@ -220,16 +231,14 @@ def closed_is_not_registered(history: History, tally: Tally) -> None:
             tally.broken(asked.ended_us, node.name, "the server is closed, and the node shows that it is registered")
         else:
             tally.passed()
-    for stop in _stops(history):
-        if stop.end_us is None:
-            continue
-        for node in _holders(history, stop.start_us):
-            lives, has_to = _lives(history, node, stop.end_us)
+    for _, back_us, holders in history.once(_ended_stops):
+        for node in holders:
+            lives, has_to = _lives(history, node, back_us)
             if lives == has_to:
                 tally.passed()
             elif lives is not None:
                 message = "did not outlive" if has_to else "outlived"
-                tally.broken(stop.end_us, node.name, f"its slot {message} the closing of the server")
+                tally.broken(back_us, node.name, f"its slot {message} the closing of the server")
 
 
 def _lives(history: History, node: NodeView, back_us: int) -> tuple[bool | None, bool]:
