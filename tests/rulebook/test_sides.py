@@ -52,10 +52,11 @@ def sides(*rules: str, **expected: int) -> Callable[[Told], Told]:
 # Contact.
 
 
-@sides("R031", below=1, at=4, above=1)
+@sides("R031", below=2, at=4, above=1)
 def polls() -> Story:
     # Three beats, a poll at once after a restart (1 h after the last one), and one 2 h later; then a suspension of 3 h
-    # begins, and the poll that was due an hour before its end is sent on resumption, 3 h after the one before.
+    # begins, and the poll that was due an hour before its end is sent on resumption, 3 h after the one before. Another
+    # restart has it poll 30 min after that.
     story = Story()
     story.registers("a")
     story.beats("a", 2 * HOUR, 3)
@@ -66,6 +67,9 @@ def polls() -> Story:
     story.edge("a", 9 * HOUR + MINUTE, EdgeKind.SUSPENDED)
     story.edge("a", 12 * HOUR, EdgeKind.RESUMED)
     story.asks("a", POLL, 12 * HOUR)
+    story.edge("a", 12 * HOUR + MINUTE, EdgeKind.STOPPED)
+    story.edge("a", 12 * HOUR + 30 * MINUTE, EdgeKind.STARTED)
+    story.asks("a", POLL, 12 * HOUR + 30 * MINUTE)
     return story.until(13 * HOUR)
 
 
@@ -112,15 +116,16 @@ def a_lapse_to_the_tick() -> Story:
     return story.until(32 * HOUR)
 
 
-@sides("R034", below=2, at=1, above=1)
+@sides("R034", below=3, at=1, above=1)
 def ages() -> Story:
-    # b's slot is 2 h old at each of two beats, exactly 24 h old at its next poll, 24 h later, and then void, 24 h and a
-    # tick after that.
+    # b's slot is 2 h old at each of two beats, a tick short of 24 h at its next poll, exactly 24 h old at the one after
+    # that, and then void, 24 h and a tick later.
     story = Story(nodes=(node("b"),))
     story.registers("b")
     story.beats("b", 2 * HOUR, 2)
-    story.asks("b", POLL, 28 * HOUR)
-    story.slot("b", 52 * HOUR + 5 * MS + 1, SlotChange.VOID, 0)
+    story.asks("b", POLL, 28 * HOUR - 1)
+    story.asks("b", POLL, 52 * HOUR - 1)
+    story.slot("b", 76 * HOUR + 5 * MS, SlotChange.VOID, 0)
     return story
 
 
@@ -160,11 +165,12 @@ def a_stop_that_does_not_end() -> Story:
     return story
 
 
-@sides("R027", below=1, at=1, above=1)
+@sides("R027", below=2, at=1, above=1)
 def refused_by_the_port() -> Story:
-    # The server is stopped at 1:00, and what finds it so is sent a tick before 25:00, then, and a tick later.
+    # The server is stopped at 1:00, and what finds it so is sent at 2:00, a tick before 25:00, then, and a tick later.
     story = Story()
     story.edge("server", HOUR, EdgeKind.STOPPED)
+    story.asks("c", REGISTER, 2 * HOUR, REFUSED_PORT)
     for name, off_us in (("a", -1), ("b", 0), ("c", 1)):
         story.asks(name, REGISTER, HOUR + DAY + off_us, REFUSED_PORT)
     return story
@@ -234,8 +240,19 @@ def beats_are_counted_one_by_one() -> Story:
 @sides("R115")
 @sides("R112", above=1)
 def what_fails_before_says_nothing() -> Story:
+    # An unbind asks nobody for the date, nor does what fails for the date ask for an address.
     story = Story(expires_us=START)
     story.asks("a", REGISTER, 0, 30000)
+    story.asks("a", Kind.UNBIND, HOUR, 20000)
+    return story
+
+
+@sides("R112", "R119", below=4)
+def beats_are_in_time() -> Story:
+    # A register (its answer takes 10 ms of 30 s) and three beats, all before the end of the licence.
+    story = Story(expires_us=START + DAY)
+    story.registers("a")
+    story.beats("a", 2 * HOUR, 3)
     return story
 
 
@@ -250,16 +267,16 @@ def moves_to_an_end_and_beyond() -> Story:
     return story
 
 
-@sides("R011", "R020", below=1, at=1, above=1)
+@sides("R011", "R020", below=1, at=1, above=2)
 def how_soon_after_a_move() -> Story:
-    # The first polls from the new addresses come 1 h 45 min less a tick, 1 h 45 min, and a tick more after the
-    # registers, at 0, from the old ones.
-    story = Story()
-    for k, name in enumerate("abc"):
-        story.registers(name, live=k + 1)
-        story.edge(name, HOUR, EdgeKind.MOVED, FIRST + 5 + k)
+    # The first polls from the new addresses come 1 h 45 min less a tick, 1 h 45 min, and one and two ticks more after
+    # the registers, at 0, from the old ones.
+    story = Story(nodes=tuple(node(f"n{k}", address=FIRST + k) for k in range(4)), capacity=4)
+    for k in range(4):
+        story.registers(f"n{k}", live=k + 1)
+        story.edge(f"n{k}", HOUR, EdgeKind.MOVED, FIRST + 5 + k)
         at_us = HOUR + 45 * MINUTE - 1 + k
-        story.asks(name, POLL, at_us, GRANTED if k else 0, address=FIRST + 5 + k)
+        story.asks(f"n{k}", POLL, at_us, GRANTED if k else 0, address=FIRST + 5 + k)
     return story
 
 
@@ -271,14 +288,13 @@ def ends_of_a_licence() -> Story:
     return story
 
 
-@sides("R119", below=1, at=1, above=1)
+@sides("R119", below=1, at=1, above=2)
 def answers_in_time_and_late() -> Story:
-    # Answers take 10 ms; a node that waits just so long is in time, one that waits less is not.
-    story = Story()
-    for k, waits_us in enumerate((30 * SECOND - 10 * MS, 30 * SECOND, 30 * SECOND + 1)):
-        late = k == 2
-        story.asks("abc"[k], REGISTER, 0, outcome=Outcome.UNANSWERED if late else Outcome.POSITIVE)
-        story.trace.exchanges.column("delivered_us")[k] = waits_us
+    # A node waits 30 s for its answer, which comes a tick before, just then, or up to two ticks later.
+    story = Story(nodes=tuple(node(f"n{k}", address=FIRST + k) for k in range(4)), capacity=4)
+    for k in range(4):
+        story.asks(f"n{k}", REGISTER, 0, outcome=Outcome.UNANSWERED if k > 1 else Outcome.POSITIVE)
+        story.trace.exchanges.column("delivered_us")[k] = 30 * SECOND - 1 + k
     return story
 
 
