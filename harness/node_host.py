@@ -239,7 +239,7 @@ class NodeHost:
         made_to = next(reversed(self.reports.values()), None)
         if made_to is None or isinstance(request, bytes):
             return request
-        if made_to.how == "request":
+        if made_to.whole:
             return made_to.text.encode()
         return json.dumps(json.loads(encode_request(request)) | {"address": made_to.text}).encode()
 

@@ -184,7 +184,7 @@ class Event:
     that it is about, ``last_address`` the last one of a pool. ``percent`` is a chance. ``by_us`` and ``jitter_us`` are
     amounts of time. ``kind`` is that of a NAT, ``how`` an answer is spoilt, ``moment`` the part of a request at which
     the server crashes, ``to_us`` the instant whose state comes back, ``of`` the node that is cloned, ``text`` what a
-    node reports as its address (or, by ``how``, in place of a request), ``changes`` are fields of the licence with
+    node reports as its address (if ``whole``, in place of all that it says), ``changes`` are fields of the licence with
     their new values. ``ppm`` is how fast clocks drift, or how fast a wall clock is slewed. ``idle`` tells that the
     event does nothing in this scenario.
     """
@@ -215,6 +215,7 @@ class Event:
     to_us: int = 0
     of: str | None = None
     text: str = ""
+    whole: bool = False
     changes: tuple[tuple[str, Any], ...] = ()
     idle: bool = False
 

@@ -425,14 +425,14 @@ class NodeReport(EventTable):
     do: Literal["node.report"] = _DO
     node: Nodes = _NODE
     text: Text = Field(description="What they report as their address, be it one or not: IPv6, say.")
-    how: Literal["address", "request"] = Field(
-        "address", description="What the text takes the place of: their address, or all that they say."
+    whole: bool = Field(
+        False, description="Whether it takes the place of all that they say, not of their address alone."
     )
     lasts: Lasting | None = _LASTS
 
     @model_validator(mode="after")
     def _is_no_request(self) -> Self:
-        if self.how == "request":
+        if self.whole:
             try:
                 decode_request(self.text.encode())
             except ProtocolError:

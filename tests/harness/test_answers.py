@@ -83,7 +83,7 @@ def test_the_address_that_a_node_reports(text: str, verdict: int) -> None:
 @pytest.mark.parametrize(("text", "code"), [("", 10000), ("hello", 10000), ("[]", 10000), ("{}", 10001)])
 def test_what_a_node_says_in_place_of_a_request(text: str, code: int) -> None:
     # R109 and R110: what is no JSON object, and one without parameters.
-    report = event(HOUR, Verb.NODE_REPORT, "a", lasts_us=2 * HOUR, text=text, how="request")
+    report = event(HOUR, Verb.NODE_REPORT, "a", lasts_us=2 * HOUR, text=text, whole=True)
     trace = play(report, duration_us=5 * HOUR)
     assert [each.verdict for each in exchanges(trace)[1:]] == [code, Verdict.GRANTED]
     assert not broken(report, duration_us=5 * HOUR)

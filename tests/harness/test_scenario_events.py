@@ -85,7 +85,7 @@ ALL = ("fdl-1", "fdl-2", "copy")
         ('do = "node.point"\nnode = "fdl-*"\naddress = "10.0.0.1"', {"address": 0x0A000001}),
         ('do = "node.point"\nnode = "fdl-*"', {"address": None}),
         ('do = "node.report"\nnode = "fdl-1"\ntext = "fd00::25"', {"nodes": ("fdl-1",), "text": "fd00::25"}),
-        ('do = "node.report"\nnode = "fdl-1"\ntext = "x"\nhow = "request"', {"text": "x", "how": "request"}),
+        ('do = "node.report"\nnode = "fdl-1"\ntext = "x"\nwhole = true', {"text": "x", "whole": True}),
         # The nodes are at 192.168.100.25 and .26, the copy at .30.
         ('do = "network.cut"\nnode = "192.168.100.24/30"', {"nodes": ("fdl-1", "fdl-2")}),
         ('do = "network.cut"\nnode = "192.168.100.30/32"', {"nodes": ("copy",)}),

@@ -125,7 +125,7 @@ def path_keys(draw: st.DrawFn, verb: Verb, some: tuple[str, ...]) -> dict[str, A
         keys["hairpin"] = draw(st.booleans())
     if verb is Verb.NODE_REPORT:
         keys["text"] = draw(st.sampled_from(["::ffff:192.168.100.25", "fd00::25", "192.168.100.25", "x", "{}"]))
-        keys["how"] = draw(st.sampled_from(["address", "address", "request"]))
+        keys["whole"] = draw(st.sampled_from([False, False, True]))
     if verb is Verb.NODE_POINT and draw(st.booleans()):
         keys["address"] = None
     return keys
