@@ -34,5 +34,5 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-for command in (run, predict, envelope, sweep, prove, check, rules, schema, readings):
+for command in (run, predict, envelope, sweep, prove, coverage, check, rules, schema, readings):
     main.add_command(command)

@@ -12,6 +12,7 @@ from tests.planted_bugs import (
     deadlines,
     leases,
     lists,
+    machines,
     outcomes,
     polls,
     slots,
@@ -32,4 +33,5 @@ BUGS = [
     *deadlines.BUGS,
     *administration.BUGS,
     *lists.BUGS,
+    *machines.BUGS,
 ]

@@ -396,7 +396,7 @@ class NoPortWillDo(Misreads):
         return replace(request, port=request.port or next(iter(self.licence.ports), None))
 
 
-@BUGS.breaking("R010", "R012")
+@BUGS.breaking("R009", "R010", "R012")
 class NotTheMachine(Authority):
     """Answers on a foreign machine as if on the licensed one."""
 

@@ -51,7 +51,7 @@ class GivesAPeriodMore(LeaseOf):
     lease_us = 26 * _HOUR_US
 
 
-@BUGS.breaking("R026", "R030")
+@BUGS.breaking("R026", "R030", "R081")
 class NeverVoids(LeaseOf):
     """Keeps every slot for ever."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fake_fdl_nodes.node import Changed, Effect, Node, NodeState, Reason, Status
 from harness.proof import Bugs
-from reference_server.authority import Authority
+from reference_server.authority import Authority, Change
 from reference_server.protocol import Answer, Code, Grant, Instant, Kind, Request
 
 BUGS = Bugs()
@@ -19,6 +19,19 @@ class NeverTheMachineAgain(Authority):
     def _check_failure(self, request: Request, source: int) -> Code | None:
         self._was_another = self._was_another or self.integrity_lost
         return Code.INCORRECT_LICENSE_FORMAT if self._was_another else super()._check_failure(request, source)
+
+
+@BUGS.breaking("R083")
+class StaleLock(Authority):
+    """Finds the lock of the program that ran before, and does not run."""
+
+    _locked = False
+
+    def start(self, now: Instant, *, downtime_us: int = 0) -> list[Change]:
+        if self._locked:
+            return []
+        self._locked = True
+        return super().start(now, downtime_us=downtime_us)
 
 
 @BUGS.breaking("R001", "R009")

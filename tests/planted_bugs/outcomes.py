@@ -202,7 +202,7 @@ class SelfMade(Node):
         return effects
 
 
-@BUGS.breaking("R013")
+@BUGS.breaking("R013", "R097")
 class SilenceIsAGrant(SelfMade):
     """Takes silence for a grant."""
 

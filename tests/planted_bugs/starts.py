@@ -19,7 +19,7 @@ _HOUR_US = 3_600_000_000
 # What a start makes of the slots.
 
 
-@BUGS.breaking("R028")
+@BUGS.breaking("R028", "R082")
 class ForgetsAtStart(Authority):
     """Loses its slots at every start."""
 
