@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
+from harness.proof import Proof
 from harness.rulebook import Entry, Judgement, Ruling, catalogue
 
-__all__ = ["COLUMNS", "PROGRAMS", "Cell", "Census", "Change", "Matrix", "Row", "filled", "gained", "lost"]
+__all__ = ["COLUMNS", "PROGRAMS", "Cell", "Census", "Change", "Matrix", "Row", "catches", "filled", "gained", "lost"]
 
 #: The questions, in the order of the columns.
 COLUMNS = ("judged", "reached", "below", "at", "above", "caught")
@@ -119,6 +120,13 @@ class Census:
             ways=tuple(way for way, used in ways if used),
             cells={column: cells[column] for column in columns},
         )
+
+
+def catches(proofs: Iterable[Proof]) -> Counter[str]:
+    """Return how many planted bugs each rule caught that break it, by its id."""
+    return Counter(
+        rule for proof in proofs if proof.proven for rule in dict.fromkeys(each.rule for each in proof.caught)
+    )
 
 
 # What is recorded of a matrix, and compared with a later one.

@@ -27,6 +27,13 @@ __all__ = ["coverage"]
     "--against", "record", type=click.Path(path_type=Path), help="Compare with the cells that this file records."
 )
 @click.option("--update", is_flag=True, help="Record the cells in the file that --against names.")
+@click.option("--no-prove", is_flag=True, help="Leave out which rules catch planted bugs, which takes longest.")
+@click.option(
+    "--bugs",
+    "module",
+    metavar="PACKAGE.MODULE",
+    help="The module that declares the planted bugs, looked up from the working folder.  [default: tests.planted_bugs]",
+)
 @click.option("-j", "workers", type=click.IntRange(1), default=1, help="How many processes run scenarios.")
 def coverage(
     paths: tuple[Path, ...],
@@ -35,20 +42,24 @@ def coverage(
     html_file: Path | None,
     record: Path | None,
     update: bool,
+    no_prove: bool,
+    module: str | None,
     workers: int,
 ) -> None:
     """Show what scenarios cover of each rule, the whole library if no PATH is given.
 
-    A row for each rule, with how often it was put to the test, and on how many occasions just below its boundary, at it
-    and above it. "missing" is a gap; a dash stands where there is nothing to cover, as for a rule without a boundary.
+    A row for each rule, with how often it was put to the test, how many occasions lay below its boundary, at it and
+    above it, and how many planted bugs it catches. "missing" is a gap; a dash stands where there is nothing to cover,
+    as for a rule without a boundary.
 
     Exit codes: 0 nothing was lost; 1 a recorded cell was lost, or a rule is violated; 2 a file or the call is wrong,
     and nothing was run.
     """
     from rich.console import Console
 
-    from harness.coverage import Census, gained, lost
+    from harness.coverage import Census, catches, gained, lost
     from harness.problems import Mistake
+    from harness.proof import OWN_BUGS, Bug, load_bugs, prove_all
     from harness.report.coverage import (
         change_lines,
         coverage_as_text,
@@ -70,6 +81,15 @@ def coverage(
             recorded = read_record(record, reading)
     except Mistake as error:
         raise click.BadParameter(f"{error}.", param_hint="'--against'") from None
+    bugs: list[Bug] = []
+    module, here = module or OWN_BUGS, Path.cwd()
+    try:
+        bugs = [] if no_prove else list(load_bugs(module, here).values())
+    except Mistake as error:
+        raise click.UsageError(
+            f"{error}. The project's own bugs are in its clone, in tests/planted_bugs: call coverage there, name a "
+            "module of your own with --bugs, or leave them out with --no-prove."
+        ) from None
     scenarios = load_all(paths)
     for file in (json_file, html_file):
         claim(file)
@@ -77,13 +97,17 @@ def coverage(
     console = Console()
     census = Census(reading)
     try:
-        with progress(len(jobs), console) as advance:
+        with progress(len(jobs) + len(bugs), console) as advance:
             for result in run_jobs(jobs, workers):
                 census.add(result.judgements)
                 advance(1)
+            proofs = []
+            for proof in prove_all(bugs, scenarios, workers, module=module, folder=here):
+                proofs.append(proof)
+                advance(1)
     except InternalError as error:
         raise no_verdict(error) from None
-    matrix = census.matrix()
+    matrix = census.matrix(caught=None if no_prove else catches(proofs))
     console.print(coverage_table(matrix))
     console.print()
     lines = [*gap_lines(matrix), *coverage_summary(matrix)]

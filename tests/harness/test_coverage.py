@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cli import main
-from harness.coverage import COLUMNS, Census, Matrix, filled, gained, lost
+from harness.coverage import COLUMNS, Census, Matrix, catches, filled, gained, lost
 from harness.library import find_scenarios, library_path
 from harness.problems import Mistake
+from harness.proof import Catch, Proof
 from harness.report.coverage import (
     NOT_APPLICABLE,
     change_lines,
@@ -99,6 +100,15 @@ def test_every_entry_has_a_row_and_only_boundaries_have_sides() -> None:
 def test_a_violated_rule_is_told() -> None:
     made = census({"R032": judged("R032", 5, ruling=Ruling.VIOLATED)})
     assert made.matrix().violated == ("R032",)
+
+
+def test_a_rule_catches_what_breaks_it_and_is_proven() -> None:
+    def proof(*caught: str, raised: str = "") -> Proof:
+        catches = tuple(Catch(rule, "a.toml") for rule in caught)
+        return Proof(bug="b", wrong="w.", breaks=caught, caught=catches, raised=raised)
+
+    proofs = [proof("R018", "R072"), proof("R018"), proof(), proof("R034", raised="ValueError")]
+    assert catches(proofs) == {"R018": 2, "R072": 1}
 
 
 # What is recorded.
@@ -239,7 +249,7 @@ def test_the_page_needs_nothing_from_outside() -> None:
 
 
 def invoke(*arguments: str | Path) -> tuple[int, str]:
-    ended = CliRunner().invoke(main, ["coverage", *map(str, arguments)])
+    ended = CliRunner().invoke(main, ["coverage", "--no-prove", *map(str, arguments)])
     return ended.exit_code, ended.output
 
 
@@ -265,6 +275,40 @@ def test_a_wrong_call_runs_nothing(tmp_path: Path) -> None:
     assert code == 2
     assert "cannot be read" in output
     assert invoke(ONE, "--update")[0] == 2
+
+
+BUG = """
+from harness.proof import Bugs
+from reference_server.authority import Authority
+from reference_server.protocol import Malformed
+
+BUGS = Bugs()
+
+
+@BUGS.breaking("R109")
+class Shrugs(Authority):
+    \"""Says 10001 whatever it is that it cannot read.\"""
+
+    def handle(self, request, source, now):
+        if isinstance(request, Malformed):
+            request = Malformed(code=10001, reason=request.reason)
+        return super().handle(request, source, now)
+"""
+
+
+def test_bugs_of_ones_own_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own_bugs.py").write_text(BUG)
+    ended = CliRunner().invoke(main, ["coverage", str(ONE), "--bugs", "own_bugs", "--json", "c.json"])
+    assert ended.exit_code == 0, ended.output
+    rules = {each["rule"]: each["cells"] for each in json.loads(Path("c.json").read_text())["rules"]}
+    assert (rules["R109"]["caught"], rules["R110"]["caught"]) == (1, 0)
+
+
+def test_bugs_that_are_not_there_are_told(tmp_path: Path) -> None:
+    ended = CliRunner().invoke(main, ["coverage", str(ONE), "--bugs", "no.such"])
+    assert ended.exit_code == 2
+    assert "--no-prove" in ended.output
 
 
 def test_reports_are_written(tmp_path: Path) -> None:
