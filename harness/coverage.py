@@ -11,12 +11,24 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 
 from harness.proof import Proof
-from harness.rulebook import Entry, Judgement, Ruling, catalogue
+from harness.rulebook import JUDGES, Entry, Judgement, Ruling, catalogue
 
-__all__ = ["COLUMNS", "PROGRAMS", "Cell", "Census", "Change", "Matrix", "Row", "catches", "filled", "gained", "lost"]
+__all__ = [
+    "COLUMNS",
+    "PROGRAMS",
+    "Cell",
+    "Census",
+    "Change",
+    "Matrix",
+    "Row",
+    "catches",
+    "compared",
+    "filled",
+    "gained",
+    "lost",
+]
 
 #: The questions, in the order of the columns.
 COLUMNS = ("judged", "reached", "below", "at", "above", "caught")
@@ -54,12 +66,17 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Matrix:
-    """What ``scenarios`` scenarios cover under one ``reading``. ``violated`` are the rules that were broken in them."""
+    """What ``scenarios`` scenarios cover under one ``reading``.
+
+    ``with_facts`` tells whether the facts count that are checked against the real programs. ``violated`` are the rules
+    that were broken in the scenarios.
+    """
 
     reading: str
     scenarios: int
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    with_facts: bool = False
     violated: tuple[str, ...] = ()
 
     @cached_property
@@ -88,25 +105,31 @@ class Census:
             if each.ruling is Ruling.VIOLATED:
                 self._violated.add(rule)
 
-    def matrix(
-        self, *, facts: Mapping[str, int] = MappingProxyType({}), caught: Mapping[str, int] | None = None
-    ) -> Matrix:
+    def matrix(self, *, facts: Mapping[str, int] | None = None, caught: Mapping[str, int] | None = None) -> Matrix:
         """Return the matrix of all runs.
 
-        :param facts: by the ids of the rules that are checked against the real programs, how many checks were held.
+        :param facts: by the ids of the rules that are checked against the real programs, how many checks held; ``None``
+            leaves the programs alone.
         :param caught: by the ids of rules, how many planted bugs they caught; ``None`` leaves that column out.
         """
         columns = COLUMNS if caught is not None else COLUMNS[:-1]
-        rows = tuple(self._row(entry, columns, facts, caught or {}) for entry in catalogue().values())
+        rows = tuple(self._row(entry, columns, facts or {}, caught or {}) for entry in catalogue().values())
         violated = tuple(sorted(self._violated))
-        return Matrix(reading=self._reading, scenarios=self._scenarios, columns=columns, rows=rows, violated=violated)
+        return Matrix(
+            reading=self._reading,
+            scenarios=self._scenarios,
+            columns=columns,
+            rows=rows,
+            with_facts=facts is not None,
+            violated=violated,
+        )
 
     def _row(self, entry: Entry, columns: Iterable[str], facts: Mapping[str, int], caught: Mapping[str, int]) -> Row:
         ways = [("simulation", entry.judged), ("programs", entry.id in facts)]
-        only_corrected = "DOC" in entry.binds and not entry.judged
-        ways.append(("corrected", only_corrected))
+        corrected = "DOC" in entry.binds and not entry.judged
+        ways.append(("corrected", corrected))
         cells: dict[str, Cell] = dict.fromkeys(COLUMNS)
-        if not only_corrected:
+        if not corrected or entry.id in facts:
             cells["judged"] = int(entry.judged or entry.id in facts)
             cells["reached"] = self._tested[entry.id] + facts.get(entry.id, 0)
         if entry.boundary:
@@ -141,15 +164,22 @@ def filled(matrix: Matrix) -> dict[str, list[str]]:
 def lost(matrix: Matrix, recorded: Mapping[str, Collection[str]]) -> list[Change]:
     """Return the cells that were filled when they were ``recorded``, and are not any more.
 
-    Columns that the matrix leaves out are not compared.
+    Columns that the matrix leaves out are not compared, nor are the rules that only the programs can show if those are
+    left alone.
     """
     now = filled(matrix)
     return [
         (rule, column)
         for rule in sorted(recorded)
+        if compared(matrix, rule)
         for column in matrix.columns
         if column in recorded[rule] and column not in now.get(rule, ())
     ]
+
+
+def compared(matrix: Matrix, rule: str) -> bool:
+    """Tell whether the matrix can say anything of a rule: without the programs nothing of those that only they show."""
+    return matrix.with_facts or rule in JUDGES
 
 
 def gained(matrix: Matrix, recorded: Mapping[str, Collection[str]]) -> list[Change]:

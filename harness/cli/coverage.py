@@ -27,6 +27,12 @@ __all__ = ["coverage"]
     "--against", "record", type=click.Path(path_type=Path), help="Compare with the cells that this file records."
 )
 @click.option("--update", is_flag=True, help="Record the cells in the file that --against names.")
+@click.option(
+    "--facts",
+    "facts_file",
+    type=click.Path(path_type=Path),
+    help="Count the facts, too, that were checked against the real programs: what `fdl-harness facts --json` wrote.",
+)
 @click.option("--no-prove", is_flag=True, help="Leave out which rules catch planted bugs, which takes longest.")
 @click.option(
     "--bugs",
@@ -42,6 +48,7 @@ def coverage(
     html_file: Path | None,
     record: Path | None,
     update: bool,
+    facts_file: Path | None,
     no_prove: bool,
     module: str | None,
     workers: int,
@@ -66,6 +73,7 @@ def coverage(
         coverage_summary,
         coverage_table,
         gap_lines,
+        read_facts,
         read_record,
         record_as_text,
     )
@@ -81,6 +89,10 @@ def coverage(
             recorded = read_record(record, reading)
     except Mistake as error:
         raise click.BadParameter(f"{error}.", param_hint="'--against'") from None
+    try:
+        facts = None if facts_file is None else read_facts(facts_file)
+    except Mistake as error:
+        raise click.BadParameter(f"{error}.", param_hint="'--facts'") from None
     bugs: list[Bug] = []
     module, here = module or OWN_BUGS, Path.cwd()
     try:
@@ -107,7 +119,7 @@ def coverage(
                 advance(1)
     except InternalError as error:
         raise no_verdict(error) from None
-    matrix = census.matrix(caught=None if no_prove else catches(proofs))
+    matrix = census.matrix(facts=facts, caught=None if no_prove else catches(proofs))
     console.print(coverage_table(matrix))
     console.print()
     lines = [*gap_lines(matrix), *coverage_summary(matrix)]

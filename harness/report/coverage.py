@@ -9,11 +9,10 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from harness.coverage import Cell, Change, Matrix, Row, filled
+from harness.coverage import Cell, Change, Matrix, Row, compared, filled
 from harness.problems import Mistake
 
 __all__ = [
@@ -24,6 +23,7 @@ __all__ = [
     "coverage_summary",
     "coverage_table",
     "gap_lines",
+    "read_facts",
     "read_record",
     "record_as_text",
 ]
@@ -36,7 +36,7 @@ _RECORD = "a file that `fdl-harness coverage --against FILE --update` wrote"
 
 def coverage_table(matrix: Matrix) -> Table:
     """Return the matrix: a count in each cell, "missing" for a gap, a dash where the question makes no sense."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column("rule")
     table.add_column("binds")
     for column in matrix.columns:
@@ -122,12 +122,13 @@ def coverage_as_text(matrix: Matrix) -> str:
 def record_as_text(matrix: Matrix, before: Mapping[str, Collection[str]]) -> str:
     """Return the record of a matrix as JSON, a line a rule.
 
-    :param before: the last record, which keeps what it says of columns that the matrix leaves out.
+    :param before: the last record, which keeps what it says of columns and rules that the matrix leaves out.
     """
     now = filled(matrix)
     lines = []
     for rule in sorted({*now, *before}):
-        kept = [column for column in before.get(rule, ()) if column not in matrix.columns]
+        known = matrix.columns if compared(matrix, rule) else ()
+        kept = [column for column in before.get(rule, ()) if column not in known]
         if columns := [*now.get(rule, ()), *kept]:
             lines.append(f"    {json.dumps(rule)}: {json.dumps(columns)}")
     rules = ",\n".join(lines)
@@ -139,18 +140,35 @@ def read_record(file: Path, reading: str) -> dict[str, list[str]]:
 
     :raises Mistake: if it is none, or one of another reading.
     """
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Mistake(f"{file}, which cannot be read: {error.strerror or error}", _RECORD) from None
-    except ValueError:
-        raise Mistake(f"{file}, which is no JSON", _RECORD) from None
+    found = _read_json(file, _RECORD)
     rules = found.get("filled") if isinstance(found, dict) else None
     if not isinstance(rules, dict) or not all(isinstance(each, list) for each in rules.values()):
         raise Mistake(f"{file}, which has no filled cells", _RECORD)
     if found.get("reading") != reading:
         raise Mistake(f"{file}, which is a record of the reading {found.get('reading')!r}", f"one of {reading!r}")
     return rules
+
+
+def read_facts(file: Path) -> dict[str, int]:
+    """Return which rules were checked against the real programs, by ``file``: 1 for each that held, else 0.
+
+    :raises Mistake: if it is not what `fdl-harness facts` writes.
+    """
+    expected = "a file that `fdl-harness facts --json FILE` wrote"
+    found = _read_json(file, expected)
+    facts = found.get("facts") if isinstance(found, dict) else None
+    if not isinstance(facts, list) or not all(isinstance(each, dict) and "rule" in each for each in facts):
+        raise Mistake(f"{file}, which has no facts", expected)
+    return {str(each["rule"]): int(each.get("outcome") == "held") for each in facts}
+
+
+def _read_json(file: Path, expected: str) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Mistake(f"{file}, which cannot be read: {error.strerror or error}", expected) from None
+    except ValueError:
+        raise Mistake(f"{file}, which is no JSON", expected) from None
 
 
 def change_lines(lost: Sequence[Change], gained: Sequence[Change], file: Path) -> Iterator[str]:

@@ -22,6 +22,7 @@ from harness.report.coverage import (
     coverage_as_text,
     coverage_summary,
     gap_lines,
+    read_facts,
     read_record,
     record_as_text,
 )
@@ -84,6 +85,14 @@ def test_a_cell_is_a_count_a_gap_or_no_question(rule: str, ways: tuple[str, ...]
     assert cells(matrix, rule) == expected
 
 
+def test_a_fact_that_does_not_hold_is_not_reached() -> None:
+    matrix = TWO_RUNS.matrix(facts={"R078": 0, "R045": 1}, caught={})
+    assert cells(matrix, "R078") == (1, 0, None, None, None, None)
+    # What the document errs in can be a fact of the programs: that they do the right thing.
+    assert cells(matrix, "R045") == (1, 1, None, None, None, None)
+    assert matrix.by_rule["R045"].ways == ("programs", "corrected")
+
+
 def test_without_proofs_there_is_no_column_for_them() -> None:
     matrix = TWO_RUNS.matrix()
     assert matrix.columns == ("judged", "reached", "below", "at", "above")
@@ -135,6 +144,34 @@ def test_a_column_that_is_left_out_is_kept_and_not_compared(tmp_path: Path) -> N
     without = TWO_RUNS.matrix()
     assert not lost(without, before)
     assert record_of(without, tmp_path, before) == before
+
+
+def test_rules_that_only_the_programs_show_are_kept_and_not_compared_without_them(tmp_path: Path) -> None:
+    before = filled(TWO_RUNS.matrix(facts=FACTS))
+    assert before["R078"] == ["judged", "reached"]
+    without = TWO_RUNS.matrix()
+    assert not lost(without, before)
+    assert record_of(without, tmp_path, before) == before
+    assert lost(TWO_RUNS.matrix(facts={"R003": 1}), before) == [("R078", "judged"), ("R078", "reached")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(None, "cannot be read"), ("{", "which is no JSON"), ("[]", "which has no facts"), ('{"facts": [1]}', "no facts")],
+)
+def test_what_are_no_facts_is_told(tmp_path: Path, text: str | None, message: str) -> None:
+    file = tmp_path / "facts.json"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(Mistake, match=message):
+        read_facts(file)
+
+
+def test_facts_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "facts.json"
+    facts = [{"rule": "R078", "outcome": "held"}, {"rule": "R077", "outcome": "broken", "seen": "9"}]
+    file.write_text(json.dumps({"facts": facts}))
+    assert read_facts(file) == {"R078": 1, "R077": 0}
 
 
 counts = st.dictionaries(
