@@ -13,6 +13,7 @@ from harness.cli.predict import predict
 from harness.cli.prove import prove
 from harness.cli.reference import check, readings, rules, schema
 from harness.cli.run import run
+from harness.cli.shrink import shrink
 from harness.cli.sweep import sweep
 
 # What a command needs is imported when it runs, so that ``--help`` answers at once.
@@ -34,5 +35,5 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-for command in (run, predict, envelope, sweep, prove, coverage, check, rules, schema, readings):
+for command in (run, predict, envelope, sweep, prove, coverage, shrink, check, rules, schema, readings):
     main.add_command(command)

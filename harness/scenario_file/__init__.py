@@ -9,6 +9,7 @@ spanned-toml.
 from harness.problems import Problem, ScenarioError
 from harness.scenario_file.content import Unprintable, content_of
 from harness.scenario_file.document import Document
+from harness.scenario_file.grouping import grouped
 from harness.scenario_file.loading import from_mapping, load, loads, read, scenario_of
 from harness.scenario_file.printing import printed
 from harness.scenario_file.tables import schema
@@ -20,6 +21,7 @@ __all__ = [
     "Unprintable",
     "content_of",
     "from_mapping",
+    "grouped",
     "load",
     "loads",
     "printed",
