@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from harness.problems import Mistake
 from harness.runner import Job, jobs_for, run_one
 from harness.scenario_file import load, loads
 from harness.shrinking import Target, shrink, target_of
+from harness.shrinking.regression import _expected, _Found
 from harness.sweep.trial import Question, run_trial
 
 LATE = "tests.planted_bugs.leases:VoidsATickLate"
@@ -213,6 +215,17 @@ def test_the_file_passes_with_the_right_machines_and_fails_with_the_wrong_ones(f
     assert "R034 violated" in wrong.output
     # The expectation is stated where the two can be told apart.
     assert "expected fdl-2: status" in wrong.output
+
+
+def test_it_is_stated_when_the_right_and_the_wrong_can_be_told_apart() -> None:
+    target = target_of(job(server=LATE))
+    assert target is not None
+    found = _Found.of(target.scenario, target)
+    early = replace(found, finding=replace(found.finding, at_us=0))
+    (expect,) = _expected(target.scenario, early)
+    # fdl-2 polls for the last time at 32:17, so its slot is void at 56:17:00.005001; until then all is alike.
+    assert expect.at_us == (56 * 60 + 17) * 60_000_000 + 5_001
+    assert (expect.nodes, expect.registered) == (("fdl-2",), 3)
 
 
 def test_a_rule_that_only_the_wrong_put_to_the_test_is_not_named(files: Path) -> None:
