@@ -6,7 +6,7 @@ The document's table of Linux packages has two rows swapped (R045, R048, Q20): i
 
 from __future__ import annotations
 
-__all__ = ["PACKAGES", "package_for"]
+__all__ = ["PACKAGES", "package_for", "packages"]
 
 #: The package by system and kind of processor.
 PACKAGES = {
@@ -41,3 +41,13 @@ def package_for(system: str, architecture: str) -> str | None:
     """
     processor = _PROCESSORS.get(architecture.lower(), "?") if system == "Linux" else ""
     return PACKAGES.get((system, processor))
+
+
+def packages() -> list[str]:
+    """Return the list of packages: a line for each system and kind of processor, with what their kernels call it."""
+    lines = []
+    for (system, processor), package in PACKAGES.items():
+        names = ", ".join(name for name, kind in _PROCESSORS.items() if kind == processor)
+        shown = "macOS" if system == "Darwin" else system
+        lines.append(f"{shown:<7}  {processor:<5}  {package:<15}  {names}".rstrip())
+    return lines

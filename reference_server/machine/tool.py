@@ -11,7 +11,7 @@ import click
 
 from reference_server.files import write_whole
 from reference_server.machine.identity import MachineError, this_machine
-from reference_server.machine.platforms import package_for
+from reference_server.machine.platforms import package_for, packages
 from reference_server.machine.rif import RIF_NAME, new_rif
 
 __all__ = ["main"]
@@ -24,12 +24,16 @@ __all__ = ["main"]
     default=Path(),
     help="Where to make the folder require. Left out: here.",
 )
-def main(folder: Path) -> None:
+@click.option("--packages", "list_packages", is_flag=True, help="List the document's packages of the tool, and end.")
+def main(folder: Path, list_packages: bool) -> None:
     """Export what identifies this machine to require/MachineInfo.rif, in a simulated format.
 
     Run it as root on the machine that is to be the authorization server, and send the file to the issuer with the
     application. Each export is a new one, even of the same machine.
     """
+    if list_packages:
+        click.echo("\n".join(packages()))
+        return
     if os.geteuid() != 0:
         raise click.ClickException("not run as root, which can read the hardware's data; run it as root, or with sudo")
     try:

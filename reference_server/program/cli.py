@@ -18,10 +18,8 @@ from typing import NamedTuple
 
 import click
 
-from reference_server.program.destroying import destroy
 from reference_server.program.exits import Exit, StopError
 from reference_server.program.messages import DEFAULT_LANGUAGE, LANGUAGES, Speaker, Text
-from reference_server.program.running import run
 
 __all__ = ["main"]
 
@@ -63,8 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if call.help:
             click.echo(speaker.say(Text.USAGE))
         elif call.destroy:
+            from reference_server.program.destroying import destroy
+
             destroy(speaker)
         else:
+            # What serving needs takes longer to import than to destroy, or to be told that a call is wrong.
+            from reference_server.program.running import run
+
             run(speaker, call.port)
     except StopError as stop:
         # The exit code is right whether anybody can read the reason or not: on a full disk nobody can.
