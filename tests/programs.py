@@ -7,7 +7,6 @@ environment variable. Everything listens on loopback.
 from __future__ import annotations
 
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from typing import Any, Self
 
 import httpx
 
-from harness.wires.installed import machine, unpacked, use_file
+from harness.wires.installed import as_root, free_port, machine, unpacked, use_file
 from reference_server.bundle import IssuedLicence
 from reference_server.machine.identity import this_machine
 from reference_server.protocol import Answer, Poll, Register, Unbind, decode_answer, encode_request
@@ -47,8 +46,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FIRST = 0x7F000001
 LAST = FIRST + 98
 ENGLISH = ("-language", "en")
-#: The programs want an administrator. Who runs the tests is one, or plays one in a user namespace of their own.
-AS_ROOT = () if os.geteuid() == 0 else ("unshare", "--map-root-user")
+AS_ROOT = as_root()
 
 
 def environment(root: Path, **more: str) -> dict[str, str]:
@@ -69,13 +67,6 @@ def licence(root: Path, **more: Any) -> IssuedLicence:
         "ranges": ((FIRST, LAST),),
     }
     return IssuedLicence(**(fields | more))
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody uses just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def called(bundle: Path, root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -172,13 +172,14 @@ def test_no_file_names(what: str) -> None:
 # What no module does.
 
 
-#: The programs that live on a real machine, with its clocks, files and sockets; what puts others in its place, and the
-#: wire between hosts of the kernel, which waits for the kernel.
+#: The programs that live on a real machine, with its clocks, files and sockets; what checks them or puts others in its
+#: place, and the wire between hosts of the kernel, which waits for the kernel.
 REAL = (
     "reference_server/machine",
     "reference_server/issuer",
     "reference_server/program",
     "fake_fdl_nodes/program",
+    "harness/facts",
     "harness/systems/ambient.py",
     "harness/wires/installed.py",
     "harness/wires/netns.py",

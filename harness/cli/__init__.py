@@ -9,6 +9,7 @@ import click
 
 from harness.cli.coverage import coverage
 from harness.cli.envelope import envelope
+from harness.cli.facts import facts
 from harness.cli.predict import predict
 from harness.cli.prove import prove
 from harness.cli.reference import check, readings, rules, schema
@@ -35,5 +36,5 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-for command in (run, predict, envelope, sweep, prove, coverage, shrink, check, rules, schema, readings):
+for command in (run, predict, envelope, sweep, prove, coverage, shrink, check, rules, facts, schema, readings):
     main.add_command(command)

@@ -13,6 +13,7 @@ from harness.library import find_scenarios, library_path
 from reference_server.readings import READINGS, Reading
 
 if TYPE_CHECKING:
+    from harness.rulebook import Entry
     from harness.runner import InternalError
     from harness.scenario import Scenario
     from harness.systems import Kind
@@ -24,6 +25,7 @@ __all__ = [
     "WRONG",
     "check_system",
     "claim",
+    "entry_of",
     "load_all",
     "make_folder",
     "no_verdict",
@@ -104,6 +106,22 @@ def load_all(paths: Sequence[Path], server: str | None = None, node: str | None 
         )
         raise SystemExit(WRONG)
     return scenarios
+
+
+def entry_of(rule: str) -> Entry:
+    """Return the entry of the rule book with the id ``rule``, in whatever case."""
+    from harness.rulebook import catalogue
+
+    entries = catalogue()
+    found = entries.get(rule.upper())
+    if found is None:
+        close = difflib.get_close_matches(rule.upper(), entries, n=1)
+        raise click.BadParameter(
+            f"no rule has the id {rule!r}; they run from R001 to R129."
+            + (f" Did you mean {close[0]}?" if close else ""),
+            param_hint="ID",
+        )
+    return found
 
 
 def no_verdict(error: InternalError) -> SystemExit:

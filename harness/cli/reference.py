@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import PATHS, load_all
+from harness.cli.common import PATHS, entry_of, load_all
 from reference_server.readings import READINGS
+
+if TYPE_CHECKING:
+    from harness.rulebook import Entry
 
 __all__ = ["check", "readings", "rules", "schema"]
 
@@ -24,7 +27,8 @@ def check(paths: tuple[Path, ...]) -> None:
 @click.command()
 @click.argument("rule", metavar="[ID]", required=False)
 def rules(rule: str | None) -> None:
-    """Show the rule book, or everything about the rule ID."""
+    """Show the rule book and how each entry is judged, or everything about the rule ID."""
+    from harness.facts import FACTS, about
     from harness.rulebook import catalogue
     from harness.rulebook.catalogue import BINDS
 
@@ -35,29 +39,42 @@ def rules(rule: str | None) -> None:
 
         table = Table("id", "judged", "binds", "rule", box=None, pad_edge=False)
         for entry in entries.values():
-            table.add_row(entry.id, "yes" if entry.judged else "", " ".join(entry.binds), entry.text)
+            ways = ("simulation", entry.judged), ("programs", entry.id in FACTS), ("corrected", entry.correction)
+            judged = ", ".join(way for way, used in ways if used) or "not yet"
+            table.add_row(entry.id, judged, " ".join(entry.binds), entry.text)
         Console().print(table, markup=False)
-        judged = sum(entry.judged for entry in entries.values())
-        click.echo(f"{len(entries)} rules, {judged} of them judged")
+        click.echo(_counts(entries))
         return
-    if rule.upper() not in entries:
-        close = difflib.get_close_matches(rule.upper(), entries, n=1)
-        raise click.BadParameter(
-            f"no rule has the id {rule!r}; they run from R001 to R129."
-            + (f" Did you mean {close[0]}?" if close else ""),
-            param_hint="ID",
-        )
-    entry = entries[rule.upper()]
+    entry = entry_of(rule)
     click.echo(f"{entry.id}  {entry.text}")
     click.echo(f"stated in  {entry.place}")
     click.echo(f"binds      {', '.join(BINDS[each] for each in entry.binds)}")
     if entry.correction:
         click.echo(f"corrected  {entry.correction}")
+    if entry.judged:
+        click.echo(f"judged     in the simulation: {entry.test}")
     if entry.program:
         click.echo(f"programs   {entry.program}")
     if entry.boundary:
         click.echo(f"boundary   {entry.boundary}")
-    click.echo(f"judged     {entry.test if entry.judged else 'not in the simulation'}")
+    if entry.id in FACTS:
+        click.echo(f"checked    against the programs: {about(entry.id)}")
+    if not (entry.judged or entry.id in FACTS):
+        click.echo(f"judged     not yet. {entry.later}".rstrip())
+
+
+def _counts(entries: dict[str, Entry]) -> str:
+    """Return how many of the entries are judged how."""
+    from harness.facts import FACTS
+
+    judged = {entry.id for entry in entries.values() if entry.judged}
+    corrected = {entry.id for entry in entries.values() if "DOC" in entry.binds}
+    left = len(entries.keys() - judged - FACTS.keys() - corrected)
+    both = len(judged & FACTS.keys())
+    return (
+        f"{len(entries)} entries: {len(judged)} judged in the simulation, {len(FACTS)} checked against the programs "
+        f"({both} of them both), {len(corrected)} errors of the document corrected, {left} not yet"
+    )
 
 
 @click.command()

@@ -26,7 +26,7 @@ BINDS = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One entry. ``binds`` has keys of `BINDS`; ``correction`` is what is right where the document errs; ``program`` is
-    what the real programs make of it.
+    what the real programs make of it; ``later`` says why it is not judged yet.
     """
 
     id: str
@@ -35,6 +35,7 @@ class Entry:
     binds: tuple[str, ...]
     correction: str = ""
     program: str = ""
+    later: str = ""
 
     @property
     def judged(self) -> bool:
@@ -65,6 +66,7 @@ def catalogue() -> dict[str, Entry]:
             binds=tuple(entry["binds"]),
             correction=entry.get("correction", ""),
             program=entry.get("program", ""),
+            later=entry.get("later", ""),
         )
         for rule, entry in data.items()
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import socket
 import zipfile
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -22,7 +23,22 @@ from reference_server.bundle import FOLDER_NAME, LICENCE_NAME, IssuedLicence, ar
 from reference_server.licence import Licence, expiry_us
 from reference_server.sealed import new_key
 
-__all__ = ["last_day", "licence_for", "machine", "scratch", "unpacked", "use_file"]
+__all__ = ["as_root", "free_port", "last_day", "licence_for", "machine", "scratch", "unpacked", "use_file"]
+
+
+def as_root() -> tuple[str, ...]:
+    """Return what stands before a command that wants an administrator, as the programs do.
+
+    Who runs this is one, or plays one in a user namespace of their own.
+    """
+    return () if os.geteuid() == 0 else ("unshare", "--map-root-user")
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody uses just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def scratch(where: Path | None = None) -> TemporaryDirectory[str]:

@@ -15,7 +15,6 @@ import mmap
 import os
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Timer
 
-from harness.wires.installed import licence_for, machine, scratch, unpacked, use_file
+from harness.wires.installed import as_root, free_port, licence_for, machine, scratch, unpacked, use_file
 from harness.wires.wire import Started, Unfit
 from reference_server.authority import Change, Reply
 from reference_server.licence import Licence
@@ -93,12 +92,10 @@ class ProcessWire:
         self._serial = issued.serial
         self._record = BundleRecord(self._machine / "var/lib/fdl-harness", issued.bundle)
         self._clocks = _Clocks(self.folder, library)
-        # The program wants an administrator. Who runs this is one, or plays one in a user namespace of their own.
-        as_root = () if os.geteuid() == 0 else ("unshare", "--map-root-user")
         # Whatever becomes of this process, the program does not outlive it.
         dying = ("setpriv", "--pdeathsig", "KILL", "--") if shutil.which("setpriv") else ()
         program = (sys.executable, "-P", "-m", "reference_server.program.cli")
-        self._command = [*as_root, *dying, *before, *program]
+        self._command = [*as_root(), *dying, *before, *program]
         self._environment = {
             **os.environ,
             **self._clocks.environment,
@@ -167,9 +164,7 @@ class ProcessWire:
 
     def _free_port(self) -> int:
         """Return a port that nobody uses just now."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
+        return free_port()
 
     def _log(self) -> str:
         return (self.folder / "server.log").read_text(encoding="utf-8", errors="replace")[-2000:].strip()

@@ -136,6 +136,13 @@ def test_what_binds_the_programs_says_what_they_do() -> None:
     assert all(re.fullmatch(r"\S.*\S\.", entry.program) for entry in ENTRIES if entry.program)
 
 
+def test_what_is_not_judged_yet_says_what_it_waits_for() -> None:
+    # The page of Registration Management: the way there, its field, its buttons, its list of all members.
+    assert [entry.id for entry in ENTRIES if entry.later] == ["R093", "R094", "R102", "R103", "R104", "R106"]
+    assert [entry.id for entry in ENTRIES if entry.later and (entry.judged or entry.program)] == []
+    assert all(re.fullmatch(r"\S.*\S\.", entry.later) for entry in ENTRIES if entry.later)
+
+
 @pytest.mark.parametrize("entry", [entry for entry in ENTRIES if entry.judged], ids=lambda entry: entry.id)
 def test_a_judge_says_what_puts_the_rule_to_the_test(entry: Entry) -> None:
     assert re.fullmatch(r"\S.*\S\.", entry.test)
