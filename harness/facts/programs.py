@@ -12,10 +12,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from harness.facts.checking import BrokenError, NotCheckedError
-from harness.wires.installed import as_root
+from harness.wires.installed import as_root, dying_with_parent
 
 __all__ = ["PATIENCE_S", "Commands", "Done", "Server", "is_listening"]
 
@@ -145,9 +146,9 @@ class Commands:
     def before(self, *, admin: bool) -> Sequence[str]:
         """Return what stands before a command that an administrator is to run, or somebody else.
 
-        :raises NotCheckedError: if nobody else can run one here.
+        :raises NotCheckedError: if no such person can run one here.
         """
-        return as_root() if admin else self._as_nobody()
+        return _as_administrator() if admin else self._as_nobody()
 
     def _as_nobody(self) -> Sequence[str]:
         """Return what stands before a command that somebody else than the administrator is to run."""
@@ -160,15 +161,27 @@ class Commands:
             # A user who may not read the programs would fail for another reason than the one in question. That user's
             # shell starts them, since setpriv itself may still do what its own user may.
             trial = [*before, "sh", "-c", f"exec {shlex.quote(str(self.find('fdl-machine')))} --help"]
-            try:
-                tried = subprocess.run(  # noqa: S603 - nobody else has a say in it
-                    trial, env=self.environment(None, {}), capture_output=True, timeout=PATIENCE_S, check=False
-                )
-            except OSError:
-                continue
-            if tried.returncode == 0:
+            if _succeeds(trial, self.environment(None, {})):
                 return before
         raise NotCheckedError("no other user than the administrator can run the programs here")
+
+
+@cache
+def _as_administrator() -> Sequence[str]:
+    before = as_root()
+    if before and not _succeeds([*before, "true"], os.environ):
+        raise NotCheckedError(f"no administrator runs this, and none can be played: {shlex.join(before)} fails")
+    return before
+
+
+def _succeeds(command: Sequence[str], environment: Mapping[str, str]) -> bool:
+    try:
+        tried = subprocess.run(  # noqa: S603 - nobody else has a say in it
+            command, env=environment, capture_output=True, timeout=PATIENCE_S, check=False
+        )
+    except OSError:
+        return False
+    return tried.returncode == 0
 
 
 class Server:
@@ -196,7 +209,7 @@ class Server:
         self._out, self._log = folder / "server.out", folder / "server.log"
         with self._out.open("wb") as out, self._log.open("wb") as log:
             self.process = subprocess.Popen(  # noqa: S603 - nobody else has a say in it
-                [*before, *command],
+                [*before, *dying_with_parent(), *command],
                 cwd=inside,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,

@@ -24,6 +24,8 @@ __all__ = ["ENGLISH", "LOOPBACK", "Desk", "Place", "Workshop"]
 ENGLISH = ("-language", "en")
 #: The rows of an application for a server and nodes that are all on loopback.
 LOOPBACK: dict[str, str | None] = {"FineDataLink IP address": "127.0.0.1 - 127.0.0.99"}
+#: The exit code of a server whose port is in use, and how many ports are tried.
+_OCCUPIED, _PORTS_TRIED = 9, 5
 Made = TypeVar("Made")
 
 
@@ -158,8 +160,32 @@ class Workshop:
         :param machine: the machine it runs on, unless on its own.
         :param admin: whether an administrator starts it.
         """
+        started = self._started(place, options, command, inside, port, machine, admin=admin)
+        for _ in range(_PORTS_TRIED):
+            if port is not None or started.code != _OCCUPIED:
+                break
+            # Somebody else has taken the port between its choice and its use.
+            started = self._started(place, options, command, inside, port, machine, admin=admin)
+        try:
+            yield started
+        finally:
+            if started.code is None:
+                started.process.kill()
+            started.process.wait()
+
+    def _started(
+        self,
+        place: Place,
+        options: Sequence[str],
+        command: Sequence[str],
+        inside: Path | None,
+        port: int | None,
+        machine: Path | None,
+        *,
+        admin: bool,
+    ) -> Server:
         port = free_port() if port is None else port
-        started = Server(
+        return Server(
             [*(command or (place.launcher,)), *(("-port", str(port)) if port else ()), *options],
             before=self.commands.before(admin=admin),
             port=port,
@@ -168,12 +194,6 @@ class Workshop:
             environment=self.commands.environment(place.machine if machine is None else machine, {}),
             patience_s=self.commands.patience_s,
         )
-        try:
-            yield started
-        finally:
-            if started.code is None:
-                started.process.kill()
-            started.process.wait()
 
     @contextmanager
     def running(self, place: Place, *options: str, **how: Any) -> Iterator[Server]:

@@ -23,7 +23,17 @@ from reference_server.bundle import FOLDER_NAME, LICENCE_NAME, IssuedLicence, ar
 from reference_server.licence import Licence, expiry_us
 from reference_server.sealed import new_key
 
-__all__ = ["as_root", "free_port", "last_day", "licence_for", "machine", "scratch", "unpacked", "use_file"]
+__all__ = [
+    "as_root",
+    "dying_with_parent",
+    "free_port",
+    "last_day",
+    "licence_for",
+    "machine",
+    "scratch",
+    "unpacked",
+    "use_file",
+]
 
 
 def as_root() -> tuple[str, ...]:
@@ -32,6 +42,11 @@ def as_root() -> tuple[str, ...]:
     Who runs this is one, or plays one in a user namespace of their own.
     """
     return () if os.geteuid() == 0 else ("unshare", "--map-root-user")
+
+
+def dying_with_parent() -> tuple[str, ...]:
+    """Return what stands before a command that is not to outlive the process that runs it, whatever becomes of that."""
+    return ("setpriv", "--pdeathsig", "KILL", "--") if shutil.which("setpriv") else ()
 
 
 def free_port() -> int:

@@ -14,7 +14,6 @@ import json
 import mmap
 import os
 import resource
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +22,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Timer
 
-from harness.wires.installed import as_root, free_port, licence_for, machine, scratch, unpacked, use_file
+from harness.wires.installed import (
+    as_root,
+    dying_with_parent,
+    free_port,
+    licence_for,
+    machine,
+    scratch,
+    unpacked,
+    use_file,
+)
 from harness.wires.wire import Started, Unfit
 from reference_server.authority import Change, Reply
 from reference_server.licence import Licence
@@ -92,10 +100,8 @@ class ProcessWire:
         self._serial = issued.serial
         self._record = BundleRecord(self._machine / "var/lib/fdl-harness", issued.bundle)
         self._clocks = _Clocks(self.folder, library)
-        # Whatever becomes of this process, the program does not outlive it.
-        dying = ("setpriv", "--pdeathsig", "KILL", "--") if shutil.which("setpriv") else ()
         program = (sys.executable, "-P", "-m", "reference_server.program.cli")
-        self._command = [*as_root(), *dying, *before, *program]
+        self._command = [*as_root(), *dying_with_parent(), *before, *program]
         self._environment = {
             **os.environ,
             **self._clocks.environment,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from harness.facts import FACTS, Outcome, Workshop, about, check, checking
+from harness.facts import FACTS, Outcome, Workshop, about, check, checking, programs
 from harness.facts.checking import BrokenError, NotCheckedError, checks
 from harness.facts.programs import Commands, Done, Server, is_listening
 from harness.rulebook import catalogue
@@ -120,6 +121,14 @@ def test_a_command_that_is_not_installed_cannot_be_checked(tmp_path: Path) -> No
         Commands().run(["fdl-nothing"], folder=tmp_path)
 
 
+def test_where_no_administrator_can_be_played_nothing_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "as_root", lambda: ("false",))
+    programs._as_administrator.cache_clear()
+    with pytest.raises(NotCheckedError, match="no administrator runs this, and none can be played: false fails"):
+        Commands().before(admin=True)
+    programs._as_administrator.cache_clear()
+
+
 def test_commands_of_a_folder_take_the_place_of_installed_ones(tmp_path: Path) -> None:
     own = tmp_path / "fdl-node"
     own.write_text("#!/bin/sh\necho mine\n")
@@ -140,6 +149,19 @@ def test_nothing_runs_and_nothing_is_left_when_the_workshop_is_closed() -> None:
     assert server.code is not None
     assert not is_listening(server.port)
     assert not place.bundle.exists()
+
+
+def test_a_port_that_somebody_has_taken_meanwhile_is_not_the_programs_fault(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        ports = iter([taken, free_port()])
+        monkeypatch.setattr("harness.facts.workshop.free_port", lambda: next(ports))
+        with workshop.running(workshop.licensed()) as server:
+            assert server.port != taken
 
 
 def test_a_free_port_is_not_listened_at() -> None:
