@@ -219,7 +219,12 @@ def _left(workshop: Workshop, typed: str, folder: str) -> Iterator[tuple[Done, i
     place, port, patience_s = workshop.once(_place), free_port(), workshop.commands.patience_s
     command = f"{typed.format(port=port)} > /dev/null 2>&1 & echo $!; exit"
     inside = place.bundle / folder
-    done = workshop.run("sh", "-c", command, machine=place.machine, inside=inside).must_end_with(0)
+    # Who runs this under nohup hands it down that a hang-up is ignored.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        done = workshop.run("sh", "-c", command, machine=place.machine, inside=inside).must_end_with(0)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     pid = int(done.printed)
     try:
         done.await_that(lambda: is_listening(port), f"a server that listens at {port}", patience_s)

@@ -133,6 +133,21 @@ def test_the_package_of_a_machine(system: str, architecture: str, package: str |
     assert package_for(system, architecture) == package
 
 
+def test_the_list_of_packages_has_them_all_and_wants_no_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    done = CliRunner().invoke(tool.main, ["--packages"])
+    assert done.exit_code == 0
+    assert [line.split()[:3] for line in done.output.splitlines()] == [
+        ["Linux", "AMD64", "Linux_amd64.zip"],
+        ["Linux", "i386", "Linux_i386.zip"],
+        ["Linux", "ARM32", "Linux_arm32.zip"],
+        ["Linux", "ARM64", "Linux_arm64.zip"],
+        ["Windows", "Windows.zip"],
+        ["macOS", "Mac.zip"],
+    ]
+    assert "armv6l, armv7l, armv8l" in done.output.splitlines()[2]
+
+
 # The command.
 
 
