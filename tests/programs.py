@@ -7,6 +7,7 @@ environment variable. Everything listens on loopback.
 from __future__ import annotations
 
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -16,7 +17,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import pytest
 
+from harness.facts import Found
 from harness.wires.installed import as_root, free_port, machine, unpacked, use_file
 from reference_server.bundle import IssuedLicence
 from reference_server.machine.identity import this_machine
@@ -37,6 +40,7 @@ __all__ = [
     "machine",
     "post",
     "request",
+    "skip_what_this_machine_lacks",
     "unpacked",
     "use_file",
 ]
@@ -53,6 +57,14 @@ def environment(root: Path, **more: str) -> dict[str, str]:
     """Return the environment in which programs run on the machine ``root``."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return os.environ | {"FDL_HARNESS_MACHINE": str(root), "FDL_HARNESS_BIND": "127.0.0.1", "PATH": path} | more
+
+
+def skip_what_this_machine_lacks(found: Sequence[Found]) -> None:
+    """Skip a test if a fact could not be checked for want of a tool or a right, and for no other reason."""
+    lacking = re.compile("(ps|unzip) is not installed|no other user than the administrator .*|no administrator .*")
+    for each in found:
+        if lacking.fullmatch(each.trouble):
+            pytest.skip(f"{each.rule}: {each.trouble}")
 
 
 def licence(root: Path, **more: Any) -> IssuedLicence:
