@@ -19,7 +19,7 @@ __all__ = ["facts"]
 @click.argument("rules", metavar="[ID]...", nargs=-1)
 @click.option(
     "--programs",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
     help="A folder whose commands (fdl-server, fdl-node, ...) take the place of the installed ones.",
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write what was found as JSON.")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, Self, TypeVar
 
 from harness.facts.checking import BrokenError
@@ -62,7 +63,8 @@ class Workshop:
     def __init__(self, programs: Path | None = None, *, patience_s: float = PATIENCE_S) -> None:
         self.commands = Commands(programs, patience_s)
         self._ending = ExitStack()
-        self._temporary = scratch()
+        # Programs are run in it, which a file system in memory often forbids.
+        self._temporary = scratch(Path(gettempdir()))
         self._made: dict[tuple[Any, ...], Any] = {}
         self._folders = 0
 

@@ -50,11 +50,12 @@ def test_the_command_shows_each_fact_and_a_count(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "facts.json").read_text())["facts"] == expected
 
 
-def test_programs_of_ones_own_are_checked_in_their_place(tmp_path: Path) -> None:
+def test_programs_of_ones_own_are_checked_in_their_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     wrong = tmp_path / "fdl-machine"
     wrong.write_text("#!/bin/sh\necho Windows Win.zip\n")
     wrong.chmod(0o755)
-    done = call("R038", "--programs", str(tmp_path), "--json", str(tmp_path / "facts.json"))
+    done = call("R038", "--programs", ".", "--json", str(tmp_path / "facts.json"))
     assert done.exit_code == 1
     assert "R038 is broken\n" in done.output
     assert "  command   fdl-machine --packages\n" in done.output
