@@ -25,6 +25,8 @@ def broken_by(bug: ProgramBug, rules: list[str]) -> list[str]:
     found = check_against(bug, rules)
     skip_what_this_machine_lacks(found)
     assert [each for each in found if each.outcome is Outcome.NOT_CHECKED] == []
+    # A program that crashes is noticed by everybody, and shows nothing of a fact.
+    assert [each for each in found if "Traceback" in each.seen] == []
     return [each.rule for each in found if each.outcome is Outcome.BROKEN]
 
 
