@@ -120,27 +120,31 @@ class Proof:
 
 
 class Prover:
-    """Tries bugs in ``scenarios``, each under its own reading."""
+    """Tries bugs in ``scenarios``, each under its own reading.
 
-    def __init__(self, scenarios: Sequence[Scenario]) -> None:
+    ``seeds``, one for each, are what the chance in them is drawn from; then they are tried as they come.
+    """
+
+    def __init__(self, scenarios: Sequence[Scenario], seeds: Sequence[int] | None = None) -> None:
         self._scenarios = scenarios
+        self._seeds = seeds
         #: By file, the rules that the right machines violate.
         self._violated_anyway: dict[str, frozenset[str]] = {}
 
     def prove(self, bug: Bug) -> Proof:
         """Try ``bug`` until a rule that it breaks is violated.
 
-        Scenarios that name such a rule come first, and short ones before long ones; those that simulate a large fleet
-        come last in any case.
+        Without seeds, scenarios that name such a rule come first, and short ones before long ones; those that simulate
+        a large fleet come last in any case.
         """
         also: list[Catch] = []
         in_vain: list[Catch] = []
         outcome: dict[str, Any] = {}
         tried = 0
-        for scenario in sorted(self._scenarios, key=lambda each: _turn(bug, each)):
+        for scenario, seed in self._in_turn(bug):
             tried += 1
             try:
-                judgements = _judgements(scenario, server=bug.server, node=bug.node, wire=bug.wire)
+                judgements = _judgements(scenario, seed, server=bug.server, node=bug.node, wire=bug.wire)
             except Exception as error:
                 outcome["raised"] = f"{type(error).__name__}: {error}, in {scenario.file}".replace(": ,", ",")
                 break
@@ -148,7 +152,7 @@ class Prover:
                 outcome["raised"] = f"{trouble.rule} {trouble.trouble}, in {scenario.file}"
                 break
             violated = _violated(judgements)
-            anyway = self._anyway(scenario) if violated else frozenset()
+            anyway = self._anyway(scenario, seed) if violated else frozenset()
             catches = [Catch(rule, scenario.file) for rule in violated if rule not in anyway]
             also += [catch for catch in catches if catch.rule not in bug.breaks]
             in_vain += [Catch(rule, scenario.file) for rule in violated if rule in anyway and rule in bug.breaks]
@@ -158,15 +162,20 @@ class Prover:
         outcome |= {"also": tuple(also), "anyway": tuple(in_vain), "tried": tried}
         return Proof(bug=bug.name, wrong=bug.wrong, breaks=bug.breaks, **outcome)
 
-    def _anyway(self, scenario: Scenario) -> frozenset[str]:
+    def _in_turn(self, bug: Bug) -> Iterator[tuple[Scenario, int]]:
+        if self._seeds is not None:
+            return zip(self._scenarios, self._seeds, strict=True)
+        return ((scenario, 0) for scenario in sorted(self._scenarios, key=lambda each: _turn(bug, each)))
+
+    def _anyway(self, scenario: Scenario, seed: int) -> frozenset[str]:
         if scenario.file not in self._violated_anyway:
-            self._violated_anyway[scenario.file] = frozenset(_violated(_judgements(scenario)))
+            self._violated_anyway[scenario.file] = frozenset(_violated(_judgements(scenario, seed)))
         return self._violated_anyway[scenario.file]
 
 
-def _judgements(scenario: Scenario, **machines: Any) -> dict[str, Judgement]:
+def _judgements(scenario: Scenario, seed: int, **machines: Any) -> dict[str, Judgement]:
     reading = reading_named(own_reading(scenario))
-    return judge(scenario, reading, run(scenario, reading, **machines))
+    return judge(scenario, reading, run(scenario, reading, seed=seed, **machines))
 
 
 def _violated(judgements: dict[str, Judgement]) -> list[str]:
@@ -224,20 +233,27 @@ def _broken(module: str, error: BaseException) -> Mistake:
 
 
 def prove_all(
-    bugs: Sequence[Bug], scenarios: Sequence[Scenario], workers: int = 1, *, module: str = OWN_BUGS, folder: Path
+    bugs: Sequence[Bug],
+    scenarios: Sequence[Scenario],
+    workers: int = 1,
+    *,
+    module: str = OWN_BUGS,
+    folder: Path,
+    seeds: Sequence[int] | None = None,
 ) -> Iterator[Proof]:
     """Yield what becomes of each of ``bugs``, in order, on ``workers`` processes.
 
     :param module: where `load_bugs` found them, and every worker finds them by their names.
     :param folder: where that is looked up first.
+    :param seeds: what the chance in each scenario is drawn from, as for `Prover`.
     :raises InternalError: if a worker ended.
     """
     if workers <= 1 or len(bugs) <= 1:
-        prover = Prover(scenarios)
+        prover = Prover(scenarios, seeds)
         with found_in([folder]):
             yield from map(prover.prove, bugs)
         return
-    given = (module, folder, scenarios)
+    given = (module, folder, scenarios, seeds)
     # Classes that come from somebody's folder find no way through a pipe: each worker imports them itself.
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=given) as pool:
         try:
@@ -250,10 +266,10 @@ def prove_all(
 _at_hand: list[tuple[dict[str, Bug], Prover]] = []
 
 
-def _begin(module: str, folder: Path, scenarios: Sequence[Scenario]) -> None:
+def _begin(module: str, folder: Path, scenarios: Sequence[Scenario], seeds: Sequence[int] | None) -> None:
     # What a bug imports when it runs has to be found for as long as the worker lives.
     sys.path.insert(0, str(folder))
-    _at_hand.append((load_bugs(module, folder), Prover(scenarios)))
+    _at_hand.append((load_bugs(module, folder), Prover(scenarios, seeds)))
 
 
 def _prove(name: str) -> Proof:

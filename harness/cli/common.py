@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ __all__ = [
     "no_verdict",
     "read_instant",
     "read_readings",
+    "read_seeds",
     "write",
 ]
 
@@ -50,6 +52,23 @@ def read_readings(_context: click.Context, _parameter: click.Parameter, name: st
         hint = f" Did you mean {close[0]}?" if close else ""
         raise click.BadParameter(f"no reading is named {name!r}; there are {', '.join(READINGS)}, or all.{hint}")
     return [READINGS[name]]
+
+
+_SEEDS = re.compile(r"([0-9]{1,15})(?:\.\.([0-9]{1,15}))?")
+
+
+def read_seeds(_context: click.Context, _parameter: click.Parameter, text: str | None) -> range | None:
+    """Return the seeds that ``text`` names: one, such as 42, or a range such as 0..10000, whose end is left out."""
+    if text is None:
+        return None
+    match = _SEEDS.fullmatch(text)
+    if match is None:
+        raise click.BadParameter(f"found {text!r}, expected a seed such as 42, or a range such as 0..10000.")
+    first = int(match[1])
+    after = first + 1 if match[2] is None else int(match[2])
+    if after <= first:
+        raise click.BadParameter(f"found {text!r}, which has no seed: its end is left out, as in 0..10000.")
+    return range(first, after)
 
 
 def read_instant(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import FAILED, claim, load_all, no_verdict, write
+from harness.cli.common import FAILED, claim, load_all, no_verdict, read_seeds, write
+
+if TYPE_CHECKING:
+    from harness.scenario import Scenario
 
 __all__ = ["prove"]
 
@@ -27,10 +31,23 @@ __all__ = ["prove"]
     type=click.Path(path_type=Path),
     help="A scenario file or a folder of them, in place of the library; can be repeated.",
 )
+@click.option(
+    "--seeds",
+    metavar="FIRST..END",
+    callback=read_seeds,
+    help="Try the bugs in the random worlds of these seeds, in place of scenarios.",
+)
+@click.option("--profile", default="default", show_default=True, metavar="NAME", help="What these worlds are like.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write what became of each bug as JSON.")
 @click.option("-j", "workers", type=click.IntRange(1), default=1, help="How many processes try bugs.")
 def prove(
-    names: tuple[str, ...], module: str | None, folders: tuple[Path, ...], json_file: Path | None, workers: int
+    names: tuple[str, ...],
+    module: str | None,
+    folders: tuple[Path, ...],
+    seeds: range | None,
+    profile: str,
+    json_file: Path | None,
+    workers: int,
 ) -> None:
     """Run planted bugs against the scenarios, and show which rule catches which of them.
 
@@ -60,12 +77,14 @@ def prove(
     if unknown := [name for name in names if name not in bugs]:
         expected = one_of(bugs, unknown[0])
         raise click.BadParameter(f"no bug is named {unknown[0]!r}; expected {expected}.", param_hint="BUG")
-    scenarios = load_all(folders)
+    if seeds is not None and folders:
+        raise click.UsageError("--seeds and --scenarios: bugs are tried in random worlds or in scenarios; give one.")
+    scenarios = load_all(folders) if seeds is None else _worlds(seeds, profile)
     claim(json_file)
     chosen = [bug for bug in bugs.values() if not names or bug.name in names]
     console = Console()
     try:
-        found = prove_all(chosen, scenarios, workers, module=module or OWN_BUGS, folder=here)
+        found = prove_all(chosen, scenarios, workers, module=module or OWN_BUGS, folder=here, seeds=seeds)
         proofs = show_proofs(found, chosen, console)
     except InternalError as error:
         raise no_verdict(error) from None
@@ -76,3 +95,14 @@ def prove(
     console.print(summary(proofs), highlight=False, soft_wrap=True)
     if not all(proof.proven for proof in proofs):
         raise SystemExit(FAILED)
+
+
+def _worlds(seeds: range, profile: str) -> list[Scenario]:
+    """Return the random worlds of ``seeds``, with their repairs."""
+    from harness.problems import one_of
+    from harness.sweep.trial import Question, healed_world
+    from harness.sweep.worlds import PROFILES
+
+    if profile not in PROFILES:
+        raise click.BadParameter(f"found {profile!r}, expected {one_of(PROFILES, profile)}.", param_hint="'--profile'")
+    return [healed_world(Question(profile=profile), seed).scenario for seed in seeds]

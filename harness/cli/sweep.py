@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import ExitStack, closing
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import FAILED, check_system, claim, make_folder, no_verdict, read_readings, write
+from harness.cli.common import FAILED, check_system, claim, make_folder, no_verdict, read_readings, read_seeds, write
 from reference_server.readings import Reading
 
 if TYPE_CHECKING:
@@ -19,20 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep"]
 
-_SEEDS = re.compile(r"([0-9]{1,15})(?:\.\.([0-9]{1,15}))?")
 #: What a program ends with that was interrupted.
 _INTERRUPTED = 130
-
-
-def _seeds(_context: click.Context, _parameter: click.Parameter, text: str) -> range:
-    match = _SEEDS.fullmatch(text)
-    if match is None:
-        raise click.BadParameter(f"found {text!r}, expected a seed such as 42, or a range such as 0..10000.")
-    first = int(match[1])
-    after = first + 1 if match[2] is None else int(match[2])
-    if after <= first:
-        raise click.BadParameter(f"found {text!r}, which has no seed: its end is left out, as in 0..10000.")
-    return range(first, after)
 
 
 @click.command()
@@ -41,7 +28,7 @@ def _seeds(_context: click.Context, _parameter: click.Parameter, text: str) -> r
     default="0..1000",
     show_default=True,
     metavar="N|FIRST..END",
-    callback=_seeds,
+    callback=read_seeds,
     help="Which seeds; END is left out.",
 )
 @click.option("--profile", default="default", show_default=True, metavar="NAME", help="What the worlds are like.")

@@ -13,17 +13,29 @@ from fake_fdl_nodes.fleet import NodeSetup, fleet
 from harness.faults import timeline_problems
 from harness.scenario import Event, LicenceSpec, Scenario, ServerSpec
 from harness.sweep.draws import Draws
-from harness.sweep.kinds import ADDRESSES, DAY, FIRST_ADDRESS, HOUR, KINDS, MINUTE, Cast
+from harness.sweep.kinds import ADDRESSES, DAY, HOUR, KINDS, MINUTE, Cast
 
 __all__ = ["PROFILES", "Profile", "World", "world"]
 
-#: What a node can have that no licence of a random world allows.
+#: The first licensed address: a private one, one that has fewer digits than others in its range, and a public one.
+_FIRST_ADDRESSES = (0xC0A86419, 0xC0A86419, 0xC0A86408, 0x0B162119)
+#: When the first node registers: mostly on a full hour, or such that its polls arrive on full hours, give or take.
+_REGISTERED_US = (
+    *(0, 0, 0, 1, 90 * MINUTE, 3 * HOUR, 26 * HOUR),
+    *(HOUR - 5_000, 2 * HOUR - 5_000, 2 * HOUR - 5_000 - 1, 2 * HOUR - 5_000 + 1),
+)
+#: What a node can have that is not licensed, where the licence lists what is. The first one never is.
 _UNLICENSED: tuple[dict[str, Any], ...] = (
-    {"application": "other"},
-    {"address": FIRST_ADDRESS + ADDRESSES},
     {"version": "FineDataLink 9"},
+    {"version": "finedatalink"},
+    {"application": "other"},
+    {"application": "Report1"},
+    {"application": "report12"},
     {"domain": "other.example"},
+    {"domain": "sub.fdl.example"},
+    {"domain": None},
     {"port": 9000},
+    {"port": None},
 )
 #: 2026-03-01T00:00:00Z; each world starts some hours later.
 _START_US = 1_772_323_200_000_000
@@ -53,7 +65,9 @@ PROFILES = {
             days=6,
         ),
         Profile(
-            name="clocks", summary="clocks that are wrong, and stops", kinds=("clocks", "stops", "freezes", "nodes")
+            name="clocks",
+            summary="clocks that are wrong, and stops",
+            kinds=("steps", "rates", "stops", "freezes", "nodes"),
         ),
         Profile(
             name="network",
@@ -85,8 +99,11 @@ def world(seed: int, profile: Profile) -> World:
     draw = Draws(seed, "world", profile.name)
     nodes = _nodes(draw.of("nodes"), profile)
     duration_us = draw.number("days", 2, profile.days) * DAY
+    start_us = _START_US + draw.number("start", 0, 23) * HOUR
     server = ServerSpec(autostart=draw.happens("autostart", 50))
-    cast = Cast(nodes, duration_us, server.autostart)
+    licence = _licence(draw.of("licence"), nodes)
+    ends_us = None if licence.expires_us is None else licence.expires_us - start_us
+    cast = Cast(nodes, duration_us, server.autostart, ends_us)
     kinds = [name for name in profile.kinds if draw.happens(f"has {name}", 25)]
     events: list[Event] = []
     had: list[str] = []
@@ -103,9 +120,9 @@ def world(seed: int, profile: Profile) -> World:
         Scenario(
             title=f"the world of seed {seed}, profile {profile.name}",
             file=f"<seed {seed}>",
-            start_us=_START_US + draw.number("start", 0, 23) * HOUR,
+            start_us=start_us,
             duration_us=duration_us,
-            licence=_licence(draw.of("licence"), len(nodes)),
+            licence=licence,
             server=server,
             nodes=nodes,
             events=tuple(events),
@@ -115,12 +132,13 @@ def world(seed: int, profile: Profile) -> World:
 
 
 def _nodes(draw: Draws, profile: Profile) -> tuple[NodeSetup, ...]:
+    first_address = draw.pick("address", _FIRST_ADDRESSES)
     nodes = fleet(
         "fdl",
-        address=FIRST_ADDRESS,
+        address=first_address,
         application="report1",
         count=draw.number("count", 1, profile.nodes),
-        register_us=draw.pick("register", (0, 0, 1, 90 * MINUTE, 3 * HOUR, 26 * HOUR)),
+        register_us=draw.pick("register", _REGISTERED_US),
         spread_us=draw.pick("spread", (0, 1, 10 * MINUTE, 40 * MINUTE, 15 * HOUR // 2)),
         cluster=draw.pick("cluster", (None, None, "c")),
         domain="fdl.example",
@@ -128,24 +146,30 @@ def _nodes(draw: Draws, profile: Profile) -> tuple[NodeSetup, ...]:
         by_name=draw.happens("by name", 30),
     )
     nodes = tuple(node for node in nodes if (node.register_us or 0) <= 2 * DAY)
-    if draw.happens("one is wrong", 25):
-        # One node that is not licensed, for a reason of its own.
-        nodes = (*nodes[:-1], replace(nodes[-1], **draw.pick("wrong", _UNLICENSED)))
+    if draw.happens("one is wrong", 35):
+        # One node that is not licensed, for a reason or two of its own.
+        outside = ({"address": first_address + ADDRESSES}, {"address": first_address - 1 - draw.number("below", 0, 9)})
+        possible = (*_UNLICENSED, *(outside if len(nodes) > 1 else ()))
+        wrong = draw.pick("wrong", possible)
+        if draw.happens("twice wrong", 50):
+            wrong = wrong | draw.pick("also wrong", possible)
+        nodes = (*nodes[:-1], replace(nodes[-1], **wrong))
     if "copies" in profile.kinds and draw.happens("clone", 20):
-        nodes += (replace(nodes[0], name="copy", address=FIRST_ADDRESS + 9, register_us=None, clone_of=nodes[0].name),)
+        nodes += (replace(nodes[0], name="copy", address=first_address + 9, register_us=None, clone_of=nodes[0].name),)
     return nodes
 
 
-def _licence(draw: Draws, nodes: int) -> LicenceSpec:
+def _licence(draw: Draws, nodes: tuple[NodeSetup, ...]) -> LicenceSpec:
+    first, last = nodes[0].address, nodes[0].address + ADDRESSES - 1
     expires_us = None
-    if draw.happens("expires", 25):
+    if draw.happens("expires", 35):
         # Midnight in one of three zones.
         expires_us = _START_US + draw.number("day", 1, 4) * DAY - draw.pick("zone", (-8, 0, 5)) * HOUR
     return LicenceSpec(
-        capacity=max(1, nodes + draw.pick("capacity", (-2, -1, 0, 0, 1, 4))),
-        ranges=((FIRST_ADDRESS, FIRST_ADDRESS + ADDRESSES - 1),),
-        applications=draw.pick("applications", ((), ("report1",))),
-        domains=draw.pick("domains", ((), ("fdl.example",))),
-        ports=draw.pick("ports", ((), (8068,))),
+        capacity=max(1, len(nodes) + draw.pick("capacity", (-2, -1, 0, 0, 1, 4))),
+        ranges=draw.pick("ranges", (((first, last),), ((first, first), (first + 1, last)))),
+        applications=draw.pick("applications", ((), ("report1",), ("report0", "report1"))),
+        domains=draw.pick("domains", ((), ("fdl.example",), ("fdl.example", "second.example"))),
+        ports=draw.pick("ports", ((), (8068,), (8067, 8068))),
         expires_us=expires_us,
     )

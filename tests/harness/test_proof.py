@@ -381,3 +381,31 @@ def test_scenarios_that_are_wrong_are_told_before_anything_runs(files: Path) -> 
     done = prove("--scenarios", "here")
     assert done.exit_code == 2
     assert "nothing was run" in done.output
+
+
+def test_bugs_are_tried_in_random_worlds(files: Path) -> None:
+    done = prove("--seeds", "0..200", "--json", "proof.json")
+    assert done.exit_code == 0, done.output
+    for bug in json.loads((files / "proof.json").read_text())["bugs"]:
+        # The seeds come in order, so the world that shows it is the last one that was tried.
+        assert bug["caught"][0]["scenario"] == f"<seed {bug['tried'] - 1}>"
+        swept = CliRunner().invoke(
+            main, ["sweep", "--seeds", str(bug["tried"] - 1), "--server", f"here.bugs:{bug['bug']}"]
+        )
+        assert f"{bug['caught'][0]['rule']} violated in 1 of the worlds" in swept.output
+    two = prove("--seeds", "0..200", "-j", "2", "--json", "two.json")
+    assert (two.exit_code, (files / "two.json").read_text()) == (0, (files / "proof.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--seeds", "0..3", "--scenarios", "here"], "in random worlds or in scenarios; give one"),
+        (["--seeds", "3..0"], "which has no seed"),
+        (["--seeds", "0..3", "--profile", "clam"], "did you mean calm?"),
+    ],
+)
+def test_a_wrong_call_about_random_worlds(files: Path, arguments: list[str], told: str) -> None:
+    done = prove(*arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert told in " ".join(done.stderr.split())

@@ -41,7 +41,7 @@ def test_a_world_and_its_repair_are_always_the_same_and_can_be_printed_and_read_
 
 
 def test_each_kind_is_in_some_worlds_and_missing_from_most() -> None:
-    # Each of 22 kinds is in a world's swarm with a chance of a quarter, and a world has up to six occasions.
+    # Each of 23 kinds is in a world's swarm with a chance of a quarter, and a world has up to six occasions.
     worlds = [world(seed, PROFILES["default"]) for seed in range(400)]
     had = {kind: sum(kind in each.kinds for each in worlds) for kind in KINDS}
     assert [kind for kind, count in had.items() if not 10 < count < 200] == []
