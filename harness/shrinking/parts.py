@@ -61,7 +61,7 @@ def simpler(scenario: Scenario, breaks_us: int, pick: Pick) -> Scenario | None:
     setups = list(scenario.nodes)
     if len(setups) <= _ONE_BY_ONE:
         setups = [_simpler_node(node, pick) for node in setups]
-    licence = _simpler_licence(scenario.licence, len(setups), pick)
+    licence = _simpler_licence(scenario.licence, pick)
     server, network = _simpler_server(scenario.server, pick), _simpler_network(scenario.network, pick)
 
     nodes = _with_originals([node for node, is_kept in zip(setups, kept, strict=True) if is_kept])
@@ -161,8 +161,22 @@ def _simpler_event(table: Sequence[Event], pick: Pick) -> Iterator[Event]:
     if event.distribution != "constant":
         distribution, jitter_us = _one_of([("constant", 0)], (event.distribution, event.jitter_us), pick)
         keys |= {"distribution": distribution, "jitter_us": jitter_us}
+    if event.changes:
+        keys["changes"] = _simpler_changes(event.changes, pick)
     for each in table:
         yield replace(each, **keys)
+
+
+def _simpler_changes(changes: Sequence[tuple[str, Any]], pick: Pick) -> tuple[tuple[str, Any], ...]:
+    """Ask which fields of the licence a new file changes still, and of a capacity whether it may be lower."""
+    # Without any, it would be no new file.
+    kept = [change for change, is_kept in zip(changes, _kept(changes, pick), strict=True) if is_kept] or changes[:1]
+    return tuple((key, _lower_capacity(new, pick) if key == "capacity" else new) for key, new in kept)
+
+
+def _lower_capacity(capacity: int, pick: Pick) -> int:
+    few = dict.fromkeys(each for each in (1, 2, capacity // 2, capacity - 1) if 0 < each < capacity)
+    return _one_of(sorted(few), capacity, pick)
 
 
 def _about(table: Sequence[Event], names: set[str], earlier_us: int) -> list[Event]:
@@ -197,9 +211,8 @@ def _with_originals(nodes: list[NodeSetup]) -> list[NodeSetup]:
     return [node for node in nodes if node.clone_of is None or node.clone_of in names]
 
 
-def _simpler_licence(licence: LicenceSpec, nodes: int, pick: Pick) -> LicenceSpec:
-    few = sorted(each for each in (1, 2, nodes, licence.capacity // 2) if 0 < each < licence.capacity)
-    licence = replace(licence, capacity=_one_of(few, licence.capacity, pick))
+def _simpler_licence(licence: LicenceSpec, pick: Pick) -> LicenceSpec:
+    licence = replace(licence, capacity=_lower_capacity(licence.capacity, pick))
     licence = replace(licence, ranges=_one_of([licence.ranges[:1]], licence.ranges, pick))
     return _plain(licence, ("expires_us", "applications", "domains", "ports", "function_points", "version"), pick)
 

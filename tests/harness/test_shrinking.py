@@ -244,6 +244,14 @@ def test_numbers_and_settings_become_plain() -> None:
     assert (lost.percent, lost.direction) == (Fraction(100), "both")
 
 
+def test_a_new_licence_file_changes_no_more_than_it_has_to() -> None:
+    # It takes a file that licenses at least 3: of 8, 8 // 2 = 4 will do, and of 4 it is 4 - 1 = 3.
+    changes = (("ranges", RANGES), ("capacity", 8))
+    change = Event(index=0, at_us=HOUR, verb=Verb.LICENCE_CHANGE, changes=changes)
+    found = smallest(scene(change), lambda each: any(dict(e.changes).get("capacity", 0) >= 3 for e in each.events))
+    assert [event.changes for event in found.events] == [(("capacity", 3),)]
+
+
 def test_everything_is_moved_to_the_start_together() -> None:
     scenario = scene(stop(3 * DAY + 10 * HOUR, HOUR), crash(3 * DAY + 11 * HOUR, "fdl-1"))
 
