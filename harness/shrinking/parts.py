@@ -169,9 +169,9 @@ def _simpler_event(table: Sequence[Event], pick: Pick) -> Iterator[Event]:
 
 def _simpler_changes(changes: Sequence[tuple[str, Any]], pick: Pick) -> tuple[tuple[str, Any], ...]:
     """Ask which fields of the licence a new file changes still, and of a capacity whether it may be lower."""
-    # Without any, it would be no new file.
-    kept = [change for change, is_kept in zip(changes, _kept(changes, pick), strict=True) if is_kept] or changes[:1]
-    return tuple((key, _lower_capacity(new, pick) if key == "capacity" else new) for key, new in kept)
+    lower = [(key, _lower_capacity(new, pick) if key == "capacity" else new) for key, new in changes]
+    kept = [change for change, is_kept in zip(lower, _kept(changes, pick), strict=True) if is_kept]
+    return tuple(kept or lower[:1])  # Without any, it would be no new file.
 
 
 def _lower_capacity(capacity: int, pick: Pick) -> int:

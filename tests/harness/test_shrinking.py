@@ -246,7 +246,7 @@ def test_numbers_and_settings_become_plain() -> None:
 
 def test_a_new_licence_file_changes_no_more_than_it_has_to() -> None:
     # It takes a file that licenses at least 3: of 8, 8 // 2 = 4 will do, and of 4 it is 4 - 1 = 3.
-    changes = (("ranges", RANGES), ("capacity", 8))
+    changes = (("capacity", 8), ("ranges", RANGES))
     change = Event(index=0, at_us=HOUR, verb=Verb.LICENCE_CHANGE, changes=changes)
     found = smallest(scene(change), lambda each: any(dict(e.changes).get("capacity", 0) >= 3 for e in each.events))
     assert [event.changes for event in found.events] == [(("capacity", 3),)]
