@@ -10,6 +10,7 @@ import click
 from harness.cli.coverage import coverage
 from harness.cli.envelope import envelope
 from harness.cli.facts import facts
+from harness.cli.exhaust import exhaust
 from harness.cli.predict import predict
 from harness.cli.prove import prove
 from harness.cli.reference import check, readings, rules, schema
@@ -36,5 +37,5 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-for command in (run, predict, envelope, sweep, prove, coverage, shrink, check, rules, facts, schema, readings):
+for command in (run, predict, envelope, sweep, prove, coverage, shrink, exhaust, check, rules, facts, schema, readings):
     main.add_command(command)

@@ -84,9 +84,9 @@ def sweep(
     from harness.report.table import progress
     from harness.runner import InternalError
     from harness.sweep.ledger import Ledger
-    from harness.sweep.sweeping import here
     from harness.sweep.sweeping import sweep as run_sweep
     from harness.sweep.trial import Question
+    from harness.sweep.workers import here
     from harness.sweep.worlds import PROFILES
 
     if profiles:

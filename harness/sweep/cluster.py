@@ -11,7 +11,7 @@ from distributed import Client
 from distributed.scheduler import KilledWorker
 
 from harness.problems import Mistake
-from harness.sweep.sweeping import Workers
+from harness.sweep.workers import Workers
 
 __all__ = ["on_dask"]
 

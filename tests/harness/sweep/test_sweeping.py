@@ -15,8 +15,9 @@ import pytest
 
 from harness.problems import Mistake
 from harness.runner import InternalError
-from harness.sweep.sweeping import Workers, here, sweep
+from harness.sweep.sweeping import sweep
 from harness.sweep.trial import Question, Trial, run_trial
+from harness.sweep.workers import Workers, here
 from harness.sweep.worlds import PROFILES
 
 ROOT = Path(__file__).parents[3]
@@ -80,7 +81,7 @@ class Stillborn(Mortal):
 
 
 def test_seeds_that_end_every_worker_are_named() -> None:
-    with pytest.raises(InternalError, match="seeds 50 and after: the workers ended"):
+    with pytest.raises(InternalError, match="number 50 and after: the workers ended"):
         gathered(sweep(QUESTION, range(50, 60), Workers(Stillborn, 1, (BrokenProcessPool,))))
 
 
