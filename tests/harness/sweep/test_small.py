@@ -20,9 +20,13 @@ SINGLES = Family(
 )
 
 
+#: The same as the first with one event: 11 worlds.
+ONES = Family(name="ones", summary="one event", nodes=1, capacity=1, events=1, instants_us=TINY.instants_us)
+
+
 @pytest.fixture(autouse=True)
 def families(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(small, "FAMILIES", {"tiny": TINY, "singles": SINGLES})
+    monkeypatch.setattr(small, "FAMILIES", {"tiny": TINY, "singles": SINGLES, "ones": ONES})
 
 
 def call(*arguments: str) -> Result:
@@ -49,7 +53,7 @@ def test_the_instants_are_those_of_the_law_with_a_tick_to_each_side() -> None:
 
 
 def test_no_rule_is_violated_in_any() -> None:
-    done = call()
+    done = call("tiny", "singles")
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     assert lines[0] == "tiny [literal]: one node"
@@ -58,7 +62,7 @@ def test_no_rule_is_violated_in_any() -> None:
 
 
 def test_a_wrong_server_is_found_and_its_world_printed() -> None:
-    done = call("singles", "--server", "tests.planted_bugs.leases:NeverVoids")
+    done = call("ones", "--server", "tests.planted_bugs.leases:NeverVoids")
     assert done.exit_code == 1
     line = next(line for line in done.stdout.splitlines() if "R034 violated in world" in line)
     printed = CliRunner().invoke(main, line.split("fdl-harness ")[1].split())
@@ -74,7 +78,7 @@ def test_what_is_run_is_told_by_numbers() -> None:
 
 
 def test_families_are_listed() -> None:
-    assert call("--list").stdout == "tiny     one node\nsingles  two nodes\n"
+    assert call("--list").stdout == "tiny     one node\nsingles  two nodes\nones     one event\n"
 
 
 @pytest.mark.parametrize(
