@@ -9,8 +9,8 @@ import click
 
 from harness.cli.coverage import coverage
 from harness.cli.envelope import envelope
-from harness.cli.facts import facts
 from harness.cli.exhaust import exhaust
+from harness.cli.facts import facts
 from harness.cli.predict import predict
 from harness.cli.prove import prove
 from harness.cli.reference import check, readings, rules, schema

@@ -106,7 +106,9 @@ class Commands:
     def environment(self, machine: Path | None, more: Mapping[str, str]) -> dict[str, str]:
         """Return the environment in which programs run on ``machine``, or on the one that this is."""
         played = {} if machine is None else {"FDL_HARNESS_MACHINE": str(machine)}
-        return {**os.environ, "FDL_HARNESS_BIND": "127.0.0.1", **played, "PATH": self.path, **more}
+        # What a tool cuts off at the edge of a terminal is to be seen, too.
+        wide = {"COLUMNS": "1000"}
+        return {**os.environ, "FDL_HARNESS_BIND": "127.0.0.1", **wide, **played, "PATH": self.path, **more}
 
     def run(
         self,

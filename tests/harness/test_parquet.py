@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,7 @@ def test_no_row_is_missing(tmp_path: Path) -> None:
 
 
 def test_without_the_library_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    monkeypatch.setattr(import_module("harness.cli.run"), "find_spec", lambda name: None)
     done = CliRunner().invoke(cli.main, ["run", str(LIBRARY / "server_stops"), "--parquet", str(tmp_path / "out")])
     assert done.exit_code == 2
     assert "pip install 'fdl-harness[parquet]'" in done.output
