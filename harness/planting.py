@@ -15,6 +15,7 @@ It is declared where it is written, in a module that is read by itself::
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def plant(bug: ProgramBug, folder: Path) -> None:
 
     (found,) = entry_points(group="console_scripts", name=bug.command)
     home, _, main = found.value.partition(":")
-    file = str(Path(sys.modules[bug.change.__module__].__file__ or "").resolve())
+    file = str(Path(inspect.getfile(bug.change)).resolve())
     script = folder / bug.command
     script.write_text(
         _SCRIPT.format(python=sys.executable, file=file, name=bug.name, home=home, main=main), encoding="utf-8"

@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from fake_fdl_nodes.node import Node
 from harness.expectations import own_reading
@@ -39,12 +39,24 @@ from harness.world import RANKS_FROM, NodeFactory, run
 from reference_server.authority import Authority
 from reference_server.readings import reading_named
 
-__all__ = ["OWN_BUGS", "Bug", "Bugs", "Catch", "Proof", "Prover", "load_bugs", "prove_all"]
+__all__ = ["OWN_BUGS", "Bug", "Bugs", "Catch", "Proof", "Prover", "declared", "load_bugs", "prove_all"]
 
 #: Where the project's own bugs are, in its clone.
 OWN_BUGS = "tests.planted_bugs"
 
 _Wrong = TypeVar("_Wrong", bound=type[Any])
+
+
+class _Declared(Protocol):
+    """What every planted bug says of itself, be it one of a machine or of a program."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def breaks(self) -> tuple[str, ...]: ...
+
+
+_Kind = TypeVar("_Kind", bound=_Declared)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +114,9 @@ class Proof:
     all other rules that were violated up to there, and ``anyway`` those of ``breaks`` that the right machines violate
     as well, which proves nothing. ``tried`` counts the scenarios up to there, or all. ``raised`` says what went wrong
     if the bug raised, or made a rule raise.
+
+    Of a planted program (`harness.program_proof`) ``program`` is the command, which stands for the scenario, too;
+    ``tried`` counts the facts, and ``missed`` are those of ``breaks`` that did not notice it, where each has to.
     """
 
     bug: str
@@ -112,11 +127,13 @@ class Proof:
     anyway: tuple[Catch, ...] = ()
     tried: int = 0
     raised: str = ""
+    program: str = ""
+    missed: tuple[str, ...] = ()
 
     @property
     def proven(self) -> bool:
-        """Whether a rule that it breaks has caught it."""
-        return bool(self.caught) and not self.raised
+        """Whether a rule that it breaks has caught it, of a program each of them."""
+        return bool(self.caught) and not self.raised and not self.missed
 
 
 class Prover:
@@ -195,6 +212,16 @@ def load_bugs(module: str, folder: Path) -> dict[str, Bug]:
     :param folder: where it is looked up before the installed modules.
     :raises Mistake: if there is no such module, or its bugs are none.
     """
+    return declared(module, folder, Bug, JUDGES, "a judged rule")
+
+
+def declared(module: str, folder: Path, kind: type[_Kind], rules: Collection[str], called: str) -> dict[str, _Kind]:
+    """Return the bugs of one ``kind`` that the value ``BUGS`` of a module lists, by name, in order.
+
+    :param module: its dotted name, looked up in ``folder`` before the installed modules.
+    :param rules: the ids that a bug may declare to break, each of which is ``called`` so.
+    :raises Mistake: if there is no such module, or its bugs are none.
+    """
     if not all(part.isidentifier() for part in module.split(".")):
         raise Mistake(shown(module), "the name of a module, such as package.module")
     with found_in([folder]):
@@ -209,20 +236,21 @@ def load_bugs(module: str, folder: Path) -> dict[str, Bug]:
         except (Exception, SystemExit) as error:
             raise _broken(module, error) from None
     bugs = getattr(found, "BUGS", None)
-    if not isinstance(bugs, (list, tuple)) or not bugs or not all(isinstance(each, Bug) for each in bugs):
-        raise Mistake(f"no planted bugs in {module}", "a list BUGS in it, of harness.proof.Bug")
-    by_name: dict[str, Bug] = {}
+    if not isinstance(bugs, (list, tuple)) or not bugs or not all(isinstance(each, kind) for each in bugs):
+        which = f"{kind.__module__}.{kind.__name__}"
+        raise Mistake(f"no planted bugs in {module} that can be tried so", f"a list BUGS in it, of {which}")
+    by_name: dict[str, _Kind] = {}
     for bug in bugs:
         if bug.name in by_name:
             raise Mistake(f"two bugs named {bug.name} in {module}", "a name of its own for each")
         if not bug.breaks:
             raise Mistake(f"{bug.name} in {module}, which breaks no rule", "the id of a rule that it breaks")
         for rule in bug.breaks:
-            if rule not in JUDGES:
-                hint = did_you_mean(JUDGES, rule)
+            if rule not in rules:
+                hint = did_you_mean(rules, rule)
                 raise Mistake(
                     f"{bug.name} in {module}, which breaks {shown(rule)}",
-                    f"the id of a judged rule{hint}; `fdl-harness rules` lists them",
+                    f"the id of {called}{hint}; `fdl-harness rules` lists them",
                 )
         by_name[bug.name] = bug
     return by_name
