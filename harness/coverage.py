@@ -68,8 +68,9 @@ class Row:
 class Matrix:
     """What ``scenarios`` scenarios cover under one ``reading``.
 
-    ``with_facts`` tells whether the facts count that are checked against the real programs. ``violated`` are the rules
-    that were broken in the scenarios.
+    ``with_facts`` tells whether the facts count that are checked against the real programs, ``with_bugs`` whether the
+    planted bugs of machines do, and ``with_programs`` whether those of programs do. ``violated`` are the rules that
+    were broken in the scenarios.
     """
 
     reading: str
@@ -77,6 +78,8 @@ class Matrix:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     with_facts: bool = False
+    with_bugs: bool = False
+    with_programs: bool = False
     violated: tuple[str, ...] = ()
 
     @cached_property
@@ -105,15 +108,23 @@ class Census:
             if each.ruling is Ruling.VIOLATED:
                 self._violated.add(rule)
 
-    def matrix(self, *, facts: Mapping[str, int] | None = None, caught: Mapping[str, int] | None = None) -> Matrix:
+    def matrix(
+        self,
+        *,
+        facts: Mapping[str, int] | None = None,
+        caught: Mapping[str, int] | None = None,
+        noticed: Mapping[str, int] | None = None,
+    ) -> Matrix:
         """Return the matrix of all runs.
 
         :param facts: by the ids of the rules that are checked against the real programs, how many checks held; ``None``
             leaves the programs alone.
-        :param caught: by the ids of rules, how many planted bugs they caught; ``None`` leaves that column out.
+        :param caught: by the ids of rules, how many planted bugs of machines they caught; ``None`` leaves these alone.
+        :param noticed: by the ids of rules, how many planted bugs of programs they noticed; ``None`` leaves these
+            alone. Without both there is no column for them.
         """
-        columns = COLUMNS if caught is not None else COLUMNS[:-1]
-        rows = tuple(self._row(entry, columns, facts or {}, caught or {}) for entry in catalogue().values())
+        columns = COLUMNS if (caught, noticed) != (None, None) else COLUMNS[:-1]
+        rows = tuple(self._row(entry, columns, facts or {}, caught, noticed) for entry in catalogue().values())
         violated = tuple(sorted(self._violated))
         return Matrix(
             reading=self._reading,
@@ -121,10 +132,19 @@ class Census:
             columns=columns,
             rows=rows,
             with_facts=facts is not None,
+            with_bugs=caught is not None,
+            with_programs=noticed is not None,
             violated=violated,
         )
 
-    def _row(self, entry: Entry, columns: Iterable[str], facts: Mapping[str, int], caught: Mapping[str, int]) -> Row:
+    def _row(
+        self,
+        entry: Entry,
+        columns: Iterable[str],
+        facts: Mapping[str, int],
+        caught: Mapping[str, int] | None,
+        noticed: Mapping[str, int] | None,
+    ) -> Row:
         ways = [("simulation", entry.judged), ("programs", entry.id in facts)]
         corrected = "DOC" in entry.binds and not entry.judged
         ways.append(("corrected", corrected))
@@ -135,9 +155,14 @@ class Census:
         if entry.boundary:
             sides = self._sides.get(entry.id, Counter())
             cells |= {side: sides[side] for side in ("below", "at", "above")}
-        # A bug is planted in a program of the simulation; what binds none has one only by chance.
-        owes_a_bug = not PROGRAMS.isdisjoint(entry.binds) and (entry.judged or entry.id not in facts)
-        cells["caught"] = caught.get(entry.id, 0) if owes_a_bug else caught.get(entry.id)
+        found = (caught or {}).get(entry.id, 0) + (noticed or {}).get(entry.id, 0)
+        if entry.judged:
+            tried = caught is not None
+        else:
+            tried = noticed is not None or entry.id not in facts
+        # What binds no program has a bug only by chance, and nobody asks for one where none was tried.
+        owes_a_bug = tried and not PROGRAMS.isdisjoint(entry.binds)
+        cells["caught"] = found if found or owes_a_bug else None
         return Row(
             entry=entry,
             ways=tuple(way for way, used in ways if used),
@@ -146,10 +171,9 @@ class Census:
 
 
 def catches(proofs: Iterable[Proof]) -> Counter[str]:
-    """Return how many planted bugs each rule caught that break it, by its id."""
-    return Counter(
-        rule for proof in proofs if proof.proven for rule in dict.fromkeys(each.rule for each in proof.caught)
-    )
+    """Return how many planted bugs each rule caught that break it, by its id. One that was tried twice counts once."""
+    found = {(proof.bug, each.rule): None for proof in proofs if proof.proven for each in proof.caught}
+    return Counter(rule for _, rule in found)
 
 
 # What is recorded of a matrix, and compared with a later one.
@@ -164,22 +188,25 @@ def filled(matrix: Matrix) -> dict[str, list[str]]:
 def lost(matrix: Matrix, recorded: Mapping[str, Collection[str]]) -> list[Change]:
     """Return the cells that were filled when they were ``recorded``, and are not any more.
 
-    Columns that the matrix leaves out are not compared, nor are the rules that only the programs can show if those are
-    left alone.
+    Those that are not `compared` are left alone.
     """
     now = filled(matrix)
     return [
         (rule, column)
         for rule in sorted(recorded)
-        if compared(matrix, rule)
-        for column in matrix.columns
+        for column in compared(matrix, rule)
         if column in recorded[rule] and column not in now.get(rule, ())
     ]
 
 
-def compared(matrix: Matrix, rule: str) -> bool:
-    """Tell whether the matrix can say anything of a rule: without the programs nothing of those that only they show."""
-    return matrix.with_facts or rule in JUDGES
+def compared(matrix: Matrix, rule: str) -> list[str]:
+    """Return the columns of which the matrix can say anything for a rule.
+
+    What only the programs can show is not seen without them, and which bugs are caught not where none were tried.
+    """
+    judged = rule in JUDGES
+    seen, proven = (True, matrix.with_bugs) if judged else (matrix.with_facts, matrix.with_programs)
+    return [column for column in matrix.columns if (proven if column == "caught" else seen)]
 
 
 def gained(matrix: Matrix, recorded: Mapping[str, Collection[str]]) -> list[Change]:

@@ -238,7 +238,8 @@ def declared(module: str, folder: Path, kind: type[_Kind], rules: Collection[str
     bugs = getattr(found, "BUGS", None)
     if not isinstance(bugs, (list, tuple)) or not bugs or not all(isinstance(each, kind) for each in bugs):
         which = f"{kind.__module__}.{kind.__name__}"
-        raise Mistake(f"no planted bugs in {module} that can be tried so", f"a list BUGS in it, of {which}")
+        expected = f"a list BUGS in it, of {which}; bugs of programs are for `fdl-harness prove --programs`"
+        raise Mistake(f"no planted bugs in {module}", expected)
     by_name: dict[str, _Kind] = {}
     for bug in bugs:
         if bug.name in by_name:

@@ -33,6 +33,15 @@ __all__ = ["coverage"]
     type=click.Path(path_type=Path),
     help="Count the facts, too, that were checked against the real programs: what `fdl-harness facts --json` wrote.",
 )
+@click.option(
+    "--proofs",
+    "proof_files",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Count the planted bugs, of machines and programs, that this file of `fdl-harness prove --json` says were "
+    "caught, and prove none; can be repeated.",
+)
 @click.option("--no-prove", is_flag=True, help="Leave out which rules catch planted bugs, which takes longest.")
 @click.option(
     "--bugs",
@@ -49,6 +58,7 @@ def coverage(
     record: Path | None,
     update: bool,
     facts_file: Path | None,
+    proof_files: tuple[Path, ...],
     no_prove: bool,
     module: str | None,
     workers: int,
@@ -66,7 +76,7 @@ def coverage(
 
     from harness.coverage import Census, catches, gained, lost
     from harness.problems import Mistake
-    from harness.proof import OWN_BUGS, Bug, load_bugs, prove_all
+    from harness.proof import OWN_BUGS, Bug, Proof, load_bugs, prove_all
     from harness.report.coverage import (
         change_lines,
         coverage_as_text,
@@ -74,6 +84,7 @@ def coverage(
         coverage_table,
         gap_lines,
         read_facts,
+        read_proofs,
         read_record,
         record_as_text,
     )
@@ -83,6 +94,8 @@ def coverage(
 
     if update and record is None:
         raise click.UsageError("--update needs the file of --against")
+    if proof_files and (no_prove or module):
+        raise click.UsageError("--proofs: bugs that were proven are not proven again; leave --bugs and --no-prove out")
     recorded: dict[str, list[str]] = {}
     try:
         if record is not None and not (update and not record.exists()):
@@ -93,14 +106,18 @@ def coverage(
         facts = None if facts_file is None else read_facts(facts_file)
     except Mistake as error:
         raise click.BadParameter(f"{error}.", param_hint="'--facts'") from None
+    try:
+        proofs: list[Proof] = [proof for file in proof_files for proof in read_proofs(file)]
+    except Mistake as error:
+        raise click.BadParameter(f"{error}.", param_hint="'--proofs'") from None
     bugs: list[Bug] = []
     module, here = module or OWN_BUGS, Path.cwd()
     try:
-        bugs = [] if no_prove else list(load_bugs(module, here).values())
+        bugs = [] if no_prove or proof_files else list(load_bugs(module, here).values())
     except Mistake as error:
         raise click.UsageError(
             f"{error}. The project's own bugs are in its clone, in tests/planted_bugs: call coverage there, name a "
-            "module of your own with --bugs, or leave them out with --no-prove."
+            "module of your own with --bugs, give what was proven with --proofs, or leave them out with --no-prove."
         ) from None
     scenarios = load_all(paths)
     for file in (json_file, html_file):
@@ -113,13 +130,18 @@ def coverage(
             for result in run_jobs(jobs, workers):
                 census.add(result.judgements)
                 advance(1)
-            proofs = []
             for proof in prove_all(bugs, scenarios, workers, module=module, folder=here):
                 proofs.append(proof)
                 advance(1)
     except InternalError as error:
         raise no_verdict(error) from None
-    matrix = census.matrix(facts=facts, caught=None if no_prove else catches(proofs))
+    of_programs = [proof for proof in proofs if proof.program]
+    of_machines = [proof for proof in proofs if not proof.program]
+    matrix = census.matrix(
+        facts=facts,
+        caught=catches(of_machines) if of_machines else None,
+        noticed=catches(of_programs) if of_programs else None,
+    )
     console.print(coverage_table(matrix))
     console.print()
     lines = [*gap_lines(matrix), *coverage_summary(matrix)]

@@ -12,8 +12,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from harness.coverage import Cell, Change, Matrix, Row, compared, filled
+from harness.coverage import COLUMNS, Cell, Change, Matrix, Row, compared, filled
 from harness.problems import Mistake
+from harness.proof import Proof
+from harness.report.proofs import proofs_from_text
 
 __all__ = [
     "HEADINGS",
@@ -24,6 +26,7 @@ __all__ = [
     "coverage_table",
     "gap_lines",
     "read_facts",
+    "read_proofs",
     "read_record",
     "record_as_text",
 ]
@@ -69,6 +72,10 @@ def coverage_summary(matrix: Matrix) -> Iterator[str]:
     yield f"of these bind a program: {_counts(matrix, bound, 'rules')}"
     gaps = sum(bool(row.gaps) for row in bound)
     yield f"{gaps or 'none'} of those {'has' if gaps < 2 else 'have'} a gap"
+    if "caught" in matrix.columns and not matrix.with_bugs:
+        yield "planted bugs of the machines were left out: no proof of `fdl-harness prove --json` was given"
+    if "caught" in matrix.columns and matrix.with_facts and not matrix.with_programs:
+        yield "planted programs were left out: no proof of `fdl-harness prove --programs --json` was given"
 
 
 def gap_lines(matrix: Matrix) -> Iterator[str]:
@@ -127,9 +134,10 @@ def record_as_text(matrix: Matrix, before: Mapping[str, Collection[str]]) -> str
     now = filled(matrix)
     lines = []
     for rule in sorted({*now, *before}):
-        known = matrix.columns if compared(matrix, rule) else ()
+        known = compared(matrix, rule)
         kept = [column for column in before.get(rule, ()) if column not in known]
-        if columns := [*now.get(rule, ()), *kept]:
+        both = {*now.get(rule, ()), *kept}
+        if columns := [column for column in COLUMNS if column in both]:
             lines.append(f"    {json.dumps(rule)}: {json.dumps(columns)}")
     rules = ",\n".join(lines)
     return f'{{\n  "reading": {json.dumps(matrix.reading)},\n  "filled": {{\n{rules}\n  }}\n}}\n'
@@ -162,13 +170,32 @@ def read_facts(file: Path) -> dict[str, int]:
     return {str(each["rule"]): int(each.get("outcome") == "held") for each in facts}
 
 
-def _read_json(file: Path, expected: str) -> Any:
+def read_proofs(file: Path) -> list[Proof]:
+    """Return what became of planted bugs, by ``file``.
+
+    :raises Mistake: if it is not what `fdl-harness prove` writes.
+    """
+    expected = "a file that `fdl-harness prove --json FILE` wrote"
+    text = _read(file, expected)
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Mistake(f"{file}, which cannot be read: {error.strerror or error}", expected) from None
+        return proofs_from_text(text)
+    except Mistake as error:
+        raise Mistake(f"{file}, which has {error.found}", expected) from None
+
+
+def _read_json(file: Path, expected: str) -> Any:
+    text = _read(file, expected)
+    try:
+        return json.loads(text)
     except ValueError:
         raise Mistake(f"{file}, which is no JSON", expected) from None
+
+
+def _read(file: Path, expected: str) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Mistake(f"{file}, which cannot be read: {error.strerror or error}", expected) from None
 
 
 def change_lines(lost: Sequence[Change], gained: Sequence[Change], file: Path) -> Iterator[str]:
@@ -193,5 +220,5 @@ _REMEDIES = {
     "below": _SIDES,
     "at": _SIDES,
     "above": _SIDES,
-    "caught": "It catches no planted bug any more: `fdl-harness prove` says what became of each.",
+    "caught": "It catches no planted bug any more: `fdl-harness prove`, and for a fact `prove --programs`, says why.",
 }

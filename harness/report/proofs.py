@@ -90,10 +90,10 @@ def _explain_program(proof: Proof) -> list[str]:
             f"  the right programs break {_rules(proof.anyway)} as well; `fdl-harness facts` says why",
         ]
     missed = " and ".join(proof.missed)
-    caught = f"by {_rules(proof.caught)} alone" if proof.caught else "at all"
+    noticed = f"{_rules(proof.caught)} alone" if proof.caught else "no fact"
     return [
         f"{proof.bug} is not caught by {missed}, which it should break: {proof.wrong}",
-        f"  it is noticed {caught}; have the facts look where it is wrong, or declare just what it breaks",
+        f"  it is noticed by {noticed}; have the facts look where it is wrong, or declare just what it breaks",
     ]
 
 

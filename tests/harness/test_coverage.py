@@ -23,10 +23,12 @@ from harness.report.coverage import (
     coverage_summary,
     gap_lines,
     read_facts,
+    read_proofs,
     read_record,
     record_as_text,
 )
 from harness.report.coverage_page import coverage_page
+from harness.report.proofs import proofs_as_text
 from harness.rulebook import BOUNDARIES, Judgement, Ruling, Sides
 from harness.runner import jobs_for, run_jobs
 from harness.scenario_file import load
@@ -112,12 +114,67 @@ def test_a_violated_rule_is_told() -> None:
 
 
 def test_a_rule_catches_what_breaks_it_and_is_proven() -> None:
-    def proof(*caught: str, raised: str = "") -> Proof:
-        catches = tuple(Catch(rule, "a.toml") for rule in caught)
-        return Proof(bug="b", wrong="w.", breaks=caught, caught=catches, raised=raised)
+    proofs = [proof("a", "R018", "R072"), proof("b", "R018"), proof("c"), proof("d", "R034", raised="ValueError")]
+    # The same bug was tried in other scenarios, too.
+    proofs.append(proof("b", "R018", "R119"))
+    assert catches(proofs) == {"R018": 2, "R072": 1, "R119": 1}
 
-    proofs = [proof("R018", "R072"), proof("R018"), proof(), proof("R034", raised="ValueError")]
-    assert catches(proofs) == {"R018": 2, "R072": 1}
+
+def proof(bug: str, *caught: str, raised: str = "", program: str = "") -> Proof:
+    catches = tuple(Catch(rule, program or "a.toml") for rule in caught)
+    return Proof(bug=bug, wrong="w.", breaks=caught, caught=catches, raised=raised, program=program)
+
+
+@pytest.mark.parametrize(
+    ("rule", "machines", "both", "programs"),
+    [
+        # A fact of the server alone: only the programs have bugs of it, of which two were noticed.
+        ("R078", None, 2, 2),
+        # Another fact of it, of which none was: that is a gap where the programs were tried.
+        ("R079", None, 0, 0),
+        # It is judged and a fact: one bug of the machines, one of the programs.
+        ("R036", 1, 2, 1),
+        # Judged alone: what the machines do counts.
+        ("R034", 0, 0, None),
+        # The applicant, whom it binds, has no bugs; that of a program counts as it comes.
+        ("R003", None, 1, 1),
+        ("R077", 0, 0, 0),
+    ],
+)
+def test_bugs_of_machines_and_programs_count_where_they_were_tried(
+    rule: str, machines: int | None, both: int | None, programs: int | None
+) -> None:
+    facts = {"R003": 1, "R036": 1, "R078": 1, "R079": 1}
+    caught, noticed = {"R036": 1}, {"R003": 1, "R036": 1, "R078": 2}
+    found = [
+        TWO_RUNS.matrix(facts=facts, caught=caught),
+        TWO_RUNS.matrix(facts=facts, caught=caught, noticed=noticed),
+        TWO_RUNS.matrix(facts=facts, noticed=noticed),
+    ]
+    assert [matrix.by_rule[rule].cells["caught"] for matrix in found] == [machines, both, programs]
+
+
+def test_bugs_that_were_not_tried_are_kept_and_not_compared(tmp_path: Path) -> None:
+    both = TWO_RUNS.matrix(facts=FACTS, caught={"R034": 1}, noticed={"R078": 1})
+    before = filled(both)
+    assert (before["R034"][-1], before["R078"]) == ("caught", ["judged", "reached", "caught"])
+    machines = TWO_RUNS.matrix(facts=FACTS, caught={"R034": 1})
+    programs = TWO_RUNS.matrix(facts=FACTS, noticed={"R078": 1})
+    for less in (machines, programs, TWO_RUNS.matrix(facts=FACTS), TWO_RUNS.matrix(noticed={"R078": 1})):
+        assert not lost(less, before)
+        assert record_of(less, tmp_path, before) == before
+    assert lost(TWO_RUNS.matrix(facts=FACTS, noticed={}), before) == [("R078", "caught")]
+    assert lost(TWO_RUNS.matrix(facts=FACTS, caught={}), before) == [("R034", "caught")]
+
+
+def test_the_summary_says_which_bugs_were_left_out() -> None:
+    def last(**given: dict[str, int]) -> str:
+        return list(coverage_summary(TWO_RUNS.matrix(**given)))[-1]
+
+    assert last(facts={}, caught={}).startswith("planted programs were left out")
+    assert last(noticed={}).startswith("planted bugs of the machines were left out")
+    assert last(facts={}, caught={}, noticed={}).endswith("have a gap")
+    assert last(caught={}).endswith("have a gap")
 
 
 # What is recorded.
@@ -172,6 +229,24 @@ def test_facts_are_read(tmp_path: Path) -> None:
     facts = [{"rule": "R078", "outcome": "held"}, {"rule": "R077", "outcome": "broken", "seen": "9"}]
     file.write_text(json.dumps({"facts": facts}))
     assert read_facts(file) == {"R078": 1, "R077": 0}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "cannot be read: No such file"),
+        ("{", "which has no proofs, expected a file that `fdl-harness prove --json FILE` wrote"),
+        ("[]", "has no proofs"),
+        ('{"bugs": [{"bug": "b"}]}', "has no proofs"),
+        ('{"bugs": [1]}', "has no proofs"),
+    ],
+)
+def test_what_are_no_proofs_is_told(tmp_path: Path, text: str | None, message: str) -> None:
+    file = tmp_path / "proofs.json"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(Mistake, match=message):
+        read_proofs(file)
 
 
 counts = st.dictionaries(
@@ -342,6 +417,31 @@ def test_bugs_of_ones_own_are_counted(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (rules["R109"]["caught"], rules["R110"]["caught"]) == (1, 0)
 
 
+def test_what_was_proven_is_counted_and_not_proven_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("machines.json").write_text(proofs_as_text([proof("a", "R109"), proof("b", "R109")]))
+    Path("programs.json").write_text(proofs_as_text([proof("c", "R078", program="fdl-server")]))
+    files = ["--proofs", "machines.json", "--proofs", "programs.json"]
+    ended = CliRunner().invoke(main, ["coverage", str(ONE), *files, "--json", "c.json"])
+    assert ended.exit_code == 0, ended.output
+    rules = {each["rule"]: each["cells"] for each in json.loads(Path("c.json").read_text())["rules"]}
+    assert (rules["R109"]["caught"], rules["R078"]["caught"], rules["R110"]["caught"]) == (2, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--proofs", "none.json"], "none.json, which cannot be read"),
+        (["--proofs", "none.json", "--no-prove"], "are not proven again"),
+        (["--proofs", "none.json", "--bugs", "own_bugs"], "are not proven again"),
+    ],
+)
+def test_a_wrong_call_about_proofs(arguments: list[str], told: str) -> None:
+    ended = CliRunner().invoke(main, ["coverage", str(ONE), *arguments])
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert told in ended.stderr
+
+
 def test_bugs_that_are_not_there_are_told(tmp_path: Path) -> None:
     ended = CliRunner().invoke(main, ["coverage", str(ONE), "--bugs", "no.such"])
     assert ended.exit_code == 2
@@ -355,6 +455,15 @@ def test_reports_are_written(tmp_path: Path) -> None:
 
 
 # The library.
+
+
+def test_what_binds_a_program_has_caught_a_bug() -> None:
+    # Facts were noticed to be broken by `fdl-harness prove --programs`, which takes too long here.
+    recorded = read_record(RECORD, "literal")
+    bound = [row.entry for row in TWO_RUNS.matrix().rows if row.binds_a_program]
+    judged = [entry.id for entry in bound if "judged" in recorded.get(entry.id, ())]
+    assert len(judged) > 60
+    assert [rule for rule in judged if "caught" not in recorded[rule]] == []
 
 
 def test_the_library_has_lost_no_cell() -> None:

@@ -249,6 +249,8 @@ def test_bugs_of_ones_own_against_scenarios_of_ones_own(files: Path) -> None:
         "anyway": [],
         "tried": 1,
         "raised": None,
+        "program": None,
+        "missed": [],
     }
 
 

@@ -46,6 +46,7 @@ def test_a_wrong_program_breaks_just_the_facts_that_it_should(bug: ProgramBug) -
 
 
 def test_every_fact_is_broken_by_some_program() -> None:
+    # So every fact that binds the server or a node is, too: what `fdl-harness coverage` asks for.
     assert sorted({rule for bug in BUGS for rule in bug.breaks}) == sorted(FACTS)
 
 
