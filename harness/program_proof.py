@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from threading import Lock
 
 from harness.facts import FACTS, Found, Outcome, Workshop, check, check_against
 from harness.planting import ProgramBug
 from harness.problems import Mistake, one_of
-from harness.proof import Catch, Proof, declared
+from harness.proof import Catch, Proof, declared, shared_out
 
 __all__ = ["OWN_PROGRAMS", "ProgramProver", "load_program_bugs", "prove_programs"]
 
@@ -58,10 +57,9 @@ class ProgramProver:
         self._against = against
         self._right = right or _of_the_right_programs
         self._broken_anyway: dict[str, bool] = {}
-        self._one_at_a_time = Lock()
 
     def prove(self, bug: ProgramBug) -> Proof:
-        """Check each fact that ``bug`` breaks. Several threads may do so, each with another bug."""
+        """Check each fact that ``bug`` breaks."""
         found = self._against(bug, bug.breaks)
         broken = [each.rule for each in found if each.outcome is Outcome.BROKEN]
         anyway = [rule for rule in broken if self._anyway(rule)]
@@ -80,10 +78,9 @@ class ProgramProver:
 
     def _anyway(self, rule: str) -> bool:
         """Return whether the right programs break a fact as well."""
-        with self._one_at_a_time:
-            if rule not in self._broken_anyway:
-                self._broken_anyway[rule] = self._right(rule).outcome is Outcome.BROKEN
-            return self._broken_anyway[rule]
+        if rule not in self._broken_anyway:
+            self._broken_anyway[rule] = self._right(rule).outcome is Outcome.BROKEN
+        return self._broken_anyway[rule]
 
 
 def _of_the_right_programs(rule: str) -> Found:
@@ -98,19 +95,24 @@ def _trouble(found: Found) -> str:
     return f"it crashes, as {found.rule} shows: {found.command}" if _CRASHED in found.seen else ""
 
 
-def prove_programs(bugs: Sequence[ProgramBug], workers: int = 1) -> Iterator[Proof]:
-    """Yield what becomes of each of ``bugs``, in order, ``workers`` at a time.
+def prove_programs(
+    bugs: Sequence[ProgramBug], workers: int = 1, *, module: str = OWN_PROGRAMS, folder: Path
+) -> Iterator[Proof]:
+    """Yield what becomes of each of ``bugs``, in order, on ``workers`` processes, since facts set signals.
 
-    There are never more at a time than processors: a program that waits for one looks like one that does not answer.
+    There are never more than processors: a program that waits for one looks like one that does not answer.
+
+    :param module: where `load_program_bugs` found them, and every worker finds them by their names.
+    :param folder: where that is looked up first.
+    :raises InternalError: if a worker ended.
     """
-    prover = ProgramProver()
     workers = min(workers, os.cpu_count() or 1, len(bugs))
     if workers <= 1:
-        yield from map(prover.prove, bugs)
-        return
-    # The work is done by the programs, so threads are enough.
-    pool = ThreadPoolExecutor(workers)
-    try:
-        yield from pool.map(prover.prove, bugs)
-    finally:
-        pool.shutdown(cancel_futures=True)
+        yield from map(ProgramProver().prove, bugs)
+    else:
+        yield from shared_out([bug.name for bug in bugs], workers, partial(_prepared, module, folder))
+
+
+def _prepared(module: str, folder: Path) -> Callable[[str], Proof]:
+    bugs, prover = load_program_bugs(module, folder), ProgramProver()
+    return lambda name: prover.prove(bugs[name])

@@ -22,6 +22,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
@@ -39,7 +40,7 @@ from harness.world import RANKS_FROM, NodeFactory, run
 from reference_server.authority import Authority
 from reference_server.readings import reading_named
 
-__all__ = ["OWN_BUGS", "Bug", "Bugs", "Catch", "Proof", "Prover", "declared", "load_bugs", "prove_all"]
+__all__ = ["OWN_BUGS", "Bug", "Bugs", "Catch", "Proof", "Prover", "declared", "load_bugs", "prove_all", "shared_out"]
 
 #: Where the project's own bugs are, in its clone.
 OWN_BUGS = "tests.planted_bugs"
@@ -282,25 +283,40 @@ def prove_all(
         with found_in([folder]):
             yield from map(prover.prove, bugs)
         return
-    given = (module, folder, scenarios, seeds)
-    # Classes that come from somebody's folder find no way through a pipe: each worker imports them itself.
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=given) as pool:
+    yield from shared_out([bug.name for bug in bugs], workers, partial(_prepared, module, folder, scenarios, seeds))
+
+
+def _prepared(
+    module: str, folder: Path, scenarios: Sequence[Scenario], seeds: Sequence[int] | None
+) -> Callable[[str], Proof]:
+    # What a bug imports when it runs has to be found for as long as the worker lives.
+    sys.path.insert(0, str(folder))
+    bugs, prover = load_bugs(module, folder), Prover(scenarios, seeds)
+    return lambda name: prover.prove(bugs[name])
+
+
+def shared_out(names: Sequence[str], workers: int, prepare: Callable[[], Callable[[str], Proof]]) -> Iterator[Proof]:
+    """Yield what becomes of each of the bugs called ``names``, in order, on ``workers`` processes.
+
+    Classes that come from somebody's folder find no way through a pipe: each worker imports them itself.
+
+    :param prepare: is called in each worker, and returns what tries a bug by its name.
+    :raises InternalError: if a worker ended.
+    """
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=(prepare,)) as pool:
         try:
-            yield from pool.map(_prove, [bug.name for bug in bugs])
+            yield from pool.map(_prove, names)
         except BrokenProcessPool as error:
             raise InternalError("a worker", "it ended before it was through; try fewer of them, or -j 1") from error
 
 
-#: What a worker has at hand: the bugs by name, and what tries them.
-_at_hand: list[tuple[dict[str, Bug], Prover]] = []
+#: What a worker has at hand: what tries a bug by its name.
+_at_hand: list[Callable[[str], Proof]] = []
 
 
-def _begin(module: str, folder: Path, scenarios: Sequence[Scenario], seeds: Sequence[int] | None) -> None:
-    # What a bug imports when it runs has to be found for as long as the worker lives.
-    sys.path.insert(0, str(folder))
-    _at_hand.append((load_bugs(module, folder), Prover(scenarios, seeds)))
+def _begin(prepare: Callable[[], Callable[[str], Proof]]) -> None:
+    _at_hand.append(prepare())
 
 
 def _prove(name: str) -> Proof:
-    bugs, prover = _at_hand[0]
-    return prover.prove(bugs[name])
+    return _at_hand[0](name)

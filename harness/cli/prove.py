@@ -121,7 +121,7 @@ def _of_programs(names: Sequence[str], module: str | None, workers: int) -> tupl
     from harness.program_proof import OWN_PROGRAMS, load_program_bugs, prove_programs
 
     chosen = _chosen(load_program_bugs, names, module, OWN_PROGRAMS)
-    return chosen, prove_programs(chosen, workers)
+    return chosen, prove_programs(chosen, workers, module=module or OWN_PROGRAMS, folder=Path.cwd())
 
 
 def _chosen(

@@ -93,7 +93,7 @@ def test_the_right_programs_are_asked_once_for_each_fact_and_only_if_it_is_broke
 
 
 def test_no_bugs_come_to_no_proofs() -> None:
-    assert list(prove_programs([], 2)) == []
+    assert list(prove_programs([], 2, folder=Path())) == []
 
 
 rules = st.sampled_from(["R018", "R034", "R078"])
