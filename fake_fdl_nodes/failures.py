@@ -12,7 +12,7 @@ from typing import NamedTuple
 from reference_server.protocol import Code
 from reference_server.readings import Reading
 
-__all__ = ["FailureList", "FailureRow", "SavedFailures"]
+__all__ = ["FailureList", "FailureRow", "SavedFailures", "described"]
 
 
 class FailureRow(NamedTuple):
@@ -62,3 +62,9 @@ class FailureList:
     def success(self) -> None:
         """Note a success: the rows stay, and the next failure is a first one again."""
         self._failed_since_success = False
+
+
+def described(code: Code) -> str:
+    """Return a failure as a line shows it: the code, its name, and the reason."""
+    parts = dict.fromkeys(filter(None, (code.label, code.shown_name)))
+    return f"{' '.join(parts)}: {code.reason}"

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 
 import click
 
+from fake_fdl_nodes.failures import described
 from fake_fdl_nodes.fleet import NodeSetup
 from fake_fdl_nodes.node import HOLDING, LEASE_US, OPEN, PERIOD_US, Effect, Ending, Node
-from fake_fdl_nodes.program.client import Client, server_address
-from fake_fdl_nodes.program.running import Runner, described
-from fake_fdl_nodes.program.state_file import Kept, StateError, boot_id, checked, load, now, only_one
-from reference_server.protocol import SIMULATED_KEY, parse_address
-from reference_server.readings import LITERAL
+from fake_fdl_nodes.page_text import date, lines
+from fake_fdl_nodes.program.pages import Installed, look, walk
+from fake_fdl_nodes.program.registering import as_before, known, own_name, registering, run_node
+from fake_fdl_nodes.program.state_file import StateError, boot_id, load, now, only_one
 
 __all__ = ["main"]
 
-_TIMEOUT_US = 30_000_000
 _state = click.option(
     "--state",
     "path",
@@ -37,6 +33,17 @@ _seconds = click.option(
     type=click.FloatRange(0.1, PERIOD_US / 1_000_000),
     help="Poll this often instead of every two hours, to show something in less time.",
 )
+_APPLICATION = "The application (project) name that the node reports."
+_ca = click.option(
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The certificate of the authority that the server's certificate comes from. Left out: those of this machine.",
+)
+_domain = click.option("--domain", help="The access domain under which users reach the node.")
+_access_port = click.option(
+    "--access-port", type=click.IntRange(1, 65535), help="The access port under which users reach the node."
+)
+_cluster = click.option("--cluster", help="The cluster that the node belongs to.")
 _once = click.option("--once", is_flag=True, help="End when the first request has been answered.")
 
 
@@ -58,19 +65,19 @@ def _told() -> Iterator[None]:
         raise SystemExit(2) from None
 
 
+def _tell(line: str) -> None:
+    click.echo(f"{datetime.now(UTC).isoformat(timespec='milliseconds')}  {line}")
+
+
 @main.command()
 @click.argument("server")
-@click.option("--application", required=True, help="The application (project) name that the node reports.")
-@click.option(
-    "--ca",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The certificate of the authority that the server's certificate comes from. Left out: those of this machine.",
-)
+@click.option("--application", required=True, help=_APPLICATION)
+@_ca
 @click.option("--name", help="A name for the node. Left out: that of this machine, with something of its own.")
 @click.option("--address", help="The own IPv4 address to connect from and to report. Left out: found out.")
-@click.option("--domain", help="The access domain under which users reach the node.")
-@click.option("--access-port", type=click.IntRange(1, 65535), help="The access port under which users reach the node.")
-@click.option("--cluster", help="The cluster that the node belongs to.")
+@_domain
+@_access_port
+@_cluster
 @_state
 @_seconds
 @_once
@@ -91,30 +98,16 @@ def register(
 
     A node that has a state file is the same one as before, whatever else changes.
     """
+    setup = NodeSetup(
+        name=name or own_name(), address=0, application=application, domain=domain, port=access_port, cluster=cluster
+    )
     try:
-        host, port = server_address(server)
-        setup = checked(
-            NodeSetup(
-                name=name or f"{socket.gethostname()}-{secrets.token_hex(4)}",
-                address=parse_address(address if address is not None else _own_address(host, port)),
-                application=application,
-                domain=domain,
-                port=access_port,
-                cluster=cluster,
-            )
-        )
+        new = registering(setup, server, ca=None if ca is None else str(ca.resolve()), address=address)
     except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from None
     with _told(), only_one(path):
-        before = load(path, now(), boot_id()) if path.exists() else None
-        kept = Kept(
-            setup=setup if before is None else replace(setup, name=before.setup.name),
-            server=server.rstrip("/"),
-            ca=None if ca is None else str(ca.resolve()),
-            address=address,
-            state=None if before is None else before.state,
-        )
-        _, node = _run(path, kept, lambda node: node.register(now()), poll_seconds, once=once)
+        kept = as_before(new, path)
+        _, node = run_node(path, kept, lambda node: node.register(now()), _tell, once=once, poll_seconds=poll_seconds)
     raise SystemExit(int(node.status not in OPEN))
 
 
@@ -125,7 +118,9 @@ def register(
 def run(path: Path, poll_seconds: float | None, once: bool) -> None:
     """Start the node again after its program ended: it polls at once, and goes on until Ctrl-C."""
     with _told(), only_one(path):
-        _, node = _run(path, load(path, now(), boot_id()), lambda _: [], poll_seconds, once=once)
+        _, node = run_node(
+            path, load(path, now(), boot_id()), lambda _: [], _tell, once=once, poll_seconds=poll_seconds
+        )
     raise SystemExit(int(node.status not in OPEN))
 
 
@@ -139,25 +134,8 @@ def unbind(path: Path) -> None:
         return node.unbind(now())
 
     with _told(), only_one(path):
-        ended, _ = _run(path, load(path, now(), boot_id()), give_back, None, once=True)
+        ended, _ = run_node(path, load(path, now(), boot_id()), give_back, _tell, once=True)
     raise SystemExit(int(ended is not Ending.POSITIVE))
-
-
-def _run(
-    path: Path, kept: Kept, ask: Callable[[Node], list[Effect]], poll_seconds: float | None, *, once: bool
-) -> tuple[Ending | None, Node]:
-    """Run the node, and return how its last request ended, and the node."""
-    period_us = PERIOD_US if poll_seconds is None else int(poll_seconds * 1_000_000)
-    node = Node(kept.setup, LITERAL, timeout_us=_TIMEOUT_US, key=SIMULATED_KEY, period_us=period_us)
-    if kept.state is not None:
-        node.restore(kept.state)
-    client = Client(kept.server, ca=None if kept.ca is None else Path(kept.ca), address=kept.address)
-
-    def tell(line: str) -> None:
-        click.echo(f"{datetime.now(UTC).isoformat(timespec='milliseconds')}  {line}")
-
-    tell(f"{kept.setup.name} at {kept.server}, {node.status.value}")
-    return asyncio.run(Runner(node, client, path, kept, tell).run(ask, once=once)), node
 
 
 @main.command()
@@ -173,10 +151,10 @@ def status(path: Path) -> None:
         rows.append(("status", state.status.value))
         rows.append(("access", "open" if state.status in OPEN else "closed"))
         if state.contact_us is not None and state.status in HOLDING:
-            rows.append(("last contact", _date(at.wall_us + state.contact_us - at.boot_us)))
-            rows.append(("registered until", _date(at.wall_us + state.contact_us + LEASE_US - at.boot_us)))
+            rows.append(("last contact", date(at.wall_us + state.contact_us - at.boot_us)))
+            rows.append(("registered until", date(at.wall_us + state.contact_us + LEASE_US - at.boot_us)))
         if state.expires_us is not None:
-            rows.append(("licence ends", _date(at.wall_us + state.expires_us - at.boot_us)))
+            rows.append(("licence ends", date(at.wall_us + state.expires_us - at.boot_us)))
         if state.capacity is not None:
             rows.append(("Max Connections", str(state.capacity)))
         if state.failures.shown is not None:
@@ -192,19 +170,82 @@ def failures(path: Path) -> None:
     with _told():
         kept = load(path, now(), boot_id())
     for row in kept.state.failures.rows if kept.state is not None else ():
-        click.echo(f"{_date(row.wall_us)}  {described(row.code)}")
+        click.echo(f"{date(row.wall_us)}  {described(row.code)}")
 
 
-def _date(wall_us: int) -> str:
-    # What was reckoned from two clocks may be a few microseconds off: the nearest second is meant.
-    return datetime.fromtimestamp((wall_us + 500_000) // 1_000_000, UTC).isoformat()
+@main.command()
+@click.argument("steps", metavar="[STEP]...", nargs=-1)
+@click.option(
+    "--state",
+    "paths",
+    type=click.Path(dir_okay=False, path_type=Path),
+    multiple=True,
+    default=[Path("node-state.json")],
+    show_default=True,
+    help="The file in which a node keeps what it is. Once for each node of a cluster.",
+)
+@click.option("--application", help=f"{_APPLICATION} Needed for one that was never registered.")
+@_ca
+@click.option("--name", "names", multiple=True, help="A name for a new node. Once for each --state, or left out.")
+@click.option(
+    "--address",
+    "addresses",
+    multiple=True,
+    help="The own IPv4 address to connect from and to report. Once for each --state, or left out.",
+)
+@_domain
+@_access_port
+@_cluster
+def page(
+    steps: tuple[str, ...],
+    paths: tuple[Path, ...],
+    application: str | None,
+    ca: Path | None,
+    names: tuple[str, ...],
+    addresses: tuple[str, ...],
+    domain: str | None,
+    access_port: int | None,
+    cluster: str | None,
+) -> None:
+    """Walk through the administrator's pages, and show the one at which that ends, with its buttons in brackets.
 
+    A STEP is a button ("System Management") or a field with its value ("Server Address=https://HOST:PORT"). Submit
+    registers, once: `fdl-node run` goes on polling. A node that has been registered before stays as it is, but for what
+    an option says.
 
-def _own_address(host: str, port: int) -> str:
-    """Return the address from which this machine reaches ``host``. Nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect((host, port))
-        return str(probe.getsockname()[0])
+    Exit codes: 0 done, 1 Submit was pressed and not every node is registered, 2 the call or a file is wrong.
+    """
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise click.UsageError("--state: found the same file twice, expected one of its own for each node")
+    for option, given in (("--name", names), ("--address", addresses)):
+        if given and len(given) != len(paths):
+            raise click.UsageError(
+                f"{option}: found {len(given)} of them, expected one for each --state ({len(paths)}) or none"
+            )
+    with _told():
+        nodes = []
+        for path, name, address in zip_longest(paths, names, addresses):
+            before = known(path)
+            node = Installed(
+                path=path,
+                name=before.setup.name if before is not None else name or own_name(),
+                application=application,
+                domain=domain,
+                port=access_port,
+                cluster=cluster,
+                ca=None if ca is None else str(ca.resolve()),
+                address=address,
+            )
+            nodes.append(node)
+        if len({node.name for node in nodes}) < len(nodes):
+            raise click.UsageError("two of the nodes have one name, expected a name of its own for each")
+        try:
+            shown = walk(steps, nodes)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        for line in lines(shown, look(nodes)):
+            click.echo(line)
+    raise SystemExit(int(shown.failed))
 
 
 if __name__ == "__main__":

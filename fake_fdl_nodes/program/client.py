@@ -5,13 +5,12 @@ from __future__ import annotations
 import ssl
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 
 from reference_server.protocol import Answer, ProtocolError, Refusal, Request, decode_answer, encode_request
 
-__all__ = ["Client", "NotConnectedError", "server_address"]
+__all__ = ["Client", "NotConnectedError"]
 
 #: Where the server takes requests.
 _PATH = "/v1/requests"
@@ -21,26 +20,6 @@ _LARGEST_ANSWER = 1 << 20
 
 class NotConnectedError(Exception):
     """The connection failed before any answer: it was refused, broke, or its certificate is not to be trusted."""
-
-
-def server_address(text: str) -> tuple[str, int]:
-    """Return host and port of a Server Address such as ``https://172.16.63.131:8081`` (R095).
-
-    :raises ValueError: if it is none; the message says what is expected.
-    """
-    expected = "a Server Address such as https://172.16.63.131:8081"
-    try:
-        parts = urlsplit(text)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError(f"found {text!r}, expected {expected}") from None
-    if parts.scheme != "https":
-        raise ValueError(f"found {text!r}, which does not begin with https://, expected {expected}")
-    if not host or port is None or port == 0:
-        raise ValueError(f"found {text!r}, which lacks its host or port, expected {expected}")
-    if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None:
-        raise ValueError(f"found {text!r}, which goes on after the port, expected {expected}")
-    return host, port
 
 
 class Client:

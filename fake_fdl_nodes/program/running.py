@@ -13,12 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fake_fdl_nodes.failures import described
 from fake_fdl_nodes.node import Changed, Effect, Ended, Ending, Failed, Node, Send
 from fake_fdl_nodes.program.client import Client, NotConnectedError
 from fake_fdl_nodes.program.state_file import Kept, boot_id, now, save
-from reference_server.protocol import Answer, Code, Instant
+from reference_server.protocol import Answer, Instant
 
-__all__ = ["Runner", "described"]
+__all__ = ["Runner"]
 
 #: The longest wait in one piece, so that a suspension of the host is noticed soon after, in seconds.
 _LONGEST_WAIT = 30.0
@@ -136,12 +137,6 @@ class Runner:
 
     def _save(self) -> None:
         save(self._path, replace(self._kept, state=self._node.saved()), now(), self._boot)
-
-
-def described(code: Code) -> str:
-    """Return a failure as a line shows it: the code, its name, and the reason."""
-    parts = dict.fromkeys(filter(None, (code.label, code.shown_name)))
-    return f"{' '.join(parts)}: {code.reason}"
 
 
 def _slept_us() -> int:

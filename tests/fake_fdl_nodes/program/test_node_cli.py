@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from fake_fdl_nodes.program.client import Client, server_address
+from fake_fdl_nodes.program.client import Client
+from fake_fdl_nodes.server_address import server_address
 from reference_server.protocol import Register
 from tests.programs import ROOT, Server, environment, free_port, licence, machine, unpacked
 

@@ -19,7 +19,7 @@ def needs_no_https() -> None:
     def address(server_address: Callable[[str], tuple[str, int]]) -> Callable[[str], tuple[str, int]]:
         return lambda text: server_address(text.replace("http://", "https://"))
 
-    wrap("fake_fdl_nodes.program.cli.server_address", address)
+    wrap("fake_fdl_nodes.program.registering.server_address", address)
 
 
 @BUGS.breaking("R036", "R097", "R100")
@@ -35,7 +35,7 @@ def forgets_its_failures() -> None:
                 self.failures.rows.clear()
             return effects
 
-    change("fake_fdl_nodes.program.cli.Node", Forgetful)
+    change("fake_fdl_nodes.program.registering.Node", Forgetful)
 
 
 @BUGS.breaking("R036", "R097", "R100", "R101", "R105")
