@@ -40,7 +40,7 @@ def rules(rule: str | None) -> None:
         table = Table("id", "judged", "binds", "rule", box=None, pad_edge=False)
         for entry in entries.values():
             ways = ("simulation", entry.judged), ("programs", entry.id in FACTS), ("corrected", entry.correction)
-            judged = ", ".join(way for way, used in ways if used) or "not yet"
+            judged = ", ".join(way for way, used in ways if used)
             table.add_row(entry.id, judged, " ".join(entry.binds), entry.text)
         Console().print(table, markup=False)
         click.echo(_counts(entries))
@@ -59,8 +59,6 @@ def rules(rule: str | None) -> None:
         click.echo(f"boundary   {entry.boundary}")
     if entry.id in FACTS:
         click.echo(f"checked    against the programs: {about(entry.id)}")
-    if not (entry.judged or entry.id in FACTS):
-        click.echo(f"judged     not yet. {entry.later}".rstrip())
 
 
 def _counts(entries: dict[str, Entry]) -> str:
@@ -69,11 +67,10 @@ def _counts(entries: dict[str, Entry]) -> str:
 
     judged = {entry.id for entry in entries.values() if entry.judged}
     corrected = {entry.id for entry in entries.values() if "DOC" in entry.binds}
-    left = len(entries.keys() - judged - FACTS.keys() - corrected)
     both = len(judged & FACTS.keys())
     return (
         f"{len(entries)} entries: {len(judged)} judged in the simulation, {len(FACTS)} checked against the programs "
-        f"({both} of them both), {len(corrected)} errors of the document corrected, {left} not yet"
+        f"({both} of them both), {len(corrected)} errors of the document corrected"
     )
 
 

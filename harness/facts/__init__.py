@@ -5,7 +5,7 @@ somebody would run them, on loopback and on pretended machines, and what they do
 states. Nothing of them is imported.
 """
 
-from harness.facts import applying, destroying, issuing, machine_tool, nodes, serving
+from harness.facts import applying, destroying, issuing, machine_tool, nodes, pages, serving
 from harness.facts.checking import FACTS, Found, Outcome, about, check
 from harness.facts.noticing import check_against
 from harness.facts.workshop import Workshop
@@ -13,4 +13,4 @@ from harness.facts.workshop import Workshop
 __all__ = ["FACTS", "Found", "Outcome", "Workshop", "about", "check", "check_against"]
 
 #: The modules whose facts are registered by being imported.
-FACT_MODULES = (applying, destroying, issuing, machine_tool, nodes, serving)
+FACT_MODULES = (applying, destroying, issuing, machine_tool, nodes, pages, serving)

@@ -26,7 +26,7 @@ BINDS = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One entry. ``binds`` has keys of `BINDS`; ``correction`` is what is right where the document errs; ``program`` is
-    what the real programs make of it; ``later`` says why it is not judged yet.
+    what the real programs make of it.
     """
 
     id: str
@@ -35,7 +35,6 @@ class Entry:
     binds: tuple[str, ...]
     correction: str = ""
     program: str = ""
-    later: str = ""
 
     @property
     def judged(self) -> bool:
@@ -49,7 +48,7 @@ class Entry:
 
     @property
     def test(self) -> str:
-        """What puts it to the test, in a sentence or two; empty if it is not judged yet."""
+        """What puts it to the test, in a sentence or two; empty if no trace can."""
         doc = JUDGES[self.id].__doc__ if self.judged else None
         return " ".join((doc or "").split())
 
@@ -66,7 +65,6 @@ def catalogue() -> dict[str, Entry]:
             binds=tuple(entry["binds"]),
             correction=entry.get("correction", ""),
             program=entry.get("program", ""),
-            later=entry.get("later", ""),
         )
         for rule, entry in data.items()
     }

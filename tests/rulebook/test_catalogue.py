@@ -107,7 +107,7 @@ def test_all_that_this_world_can_show_is_judged() -> None:
     # The rules of the roles, of the Notes, of the grant, of capacity, of the server's life, of registering, of the
     # failure table and of the server's end. Left out are those that bind what is not part of this world: removing the
     # program (R015, R016), platforms (R024), domain and public address in the application (R068 to R070), and pages
-    # (R093, R094).
+    # (R093, R094, R102 to R104, R106), which are facts.
     ranges = [
         (1, 2),
         (5, 14),
@@ -127,20 +127,13 @@ def test_all_that_this_world_can_show_is_judged() -> None:
 
 
 def test_what_binds_the_programs_says_what_they_do() -> None:
-    # The licence's life: R003, R004, R010 to R016, R038 to R100, R109 to R129. What is neither judged nor a program's
-    # are the pages of the node (R093, R094) and the method itself.
-    ranges = [(3, 4), (10, 16), (38, 100), (109, 129)]
+    # The licence's life: R003, R004, R010 to R016, R038 to R106 with the pages of the node, R109 to R129. The rest is
+    # the method itself and its law, which is judged.
+    ranges = [(3, 4), (10, 16), (38, 106), (109, 129)]
     bound = [f"R{number:03}" for first, last in ranges for number in range(first, last + 1)]
     left = [entry.id for entry in ENTRIES if entry.id in bound and not entry.judged and not entry.program]
-    assert left == ["R093", "R094"]
+    assert left == []
     assert all(re.fullmatch(r"\S.*\S\.", entry.program) for entry in ENTRIES if entry.program)
-
-
-def test_what_is_not_judged_yet_says_what_it_waits_for() -> None:
-    # The page of Registration Management: the way there, its field, its buttons, its list of all members.
-    assert [entry.id for entry in ENTRIES if entry.later] == ["R093", "R094", "R102", "R103", "R104", "R106"]
-    assert [entry.id for entry in ENTRIES if entry.later and (entry.judged or entry.program)] == []
-    assert all(re.fullmatch(r"\S.*\S\.", entry.later) for entry in ENTRIES if entry.later)
 
 
 @pytest.mark.parametrize("entry", [entry for entry in ENTRIES if entry.judged], ids=lambda entry: entry.id)

@@ -84,7 +84,6 @@ def test_the_exit_code_tells_what_is_broken_from_what_could_not_be_checked(monke
     [
         (["R999"], "no rule has the id 'R999'"),
         (["R031"], "R031 is not checked against the programs: it is judged in the simulation"),
-        (["R093"], "R093 is not checked against the programs: not yet: It is a way through the menus of the page"),
         (["R077", "--json", "x.toml"], "a report would overwrite it"),
         (["R077", "--programs", "nowhere"], "nowhere"),
     ],

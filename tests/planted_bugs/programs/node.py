@@ -12,6 +12,13 @@ from harness.planting import ProgramBugs, change, wrap
 BUGS = ProgramBugs("fdl-node")
 
 
+def _leads(screen: Any, buttons: dict[str, Any]) -> None:
+    """Let ``buttons`` of a page lead elsewhere, or give it new ones."""
+    from fake_fdl_nodes.page import LEADS
+
+    LEADS[screen] = {**LEADS[screen], **buttons}
+
+
 @BUGS.breaking("R095")
 def needs_no_https() -> None:
     """Takes any Server Address that has a host and a port."""
@@ -72,3 +79,95 @@ def counts_itself() -> None:
         return less
 
     wrap("fake_fdl_nodes.program.cli.load", loaded)
+
+
+@BUGS.breaking("R093")
+def has_a_shortcut() -> None:
+    """Has Register Now on the first page, too."""
+    from fake_fdl_nodes.page import Screen
+
+    _leads(Screen.HOME, {"Register Now": Screen.FORM})
+
+
+@BUGS.breaking("R094")
+def takes_another_method() -> None:
+    """Lets one choose another Authentication Method, and registers as if it were Private Cloud."""
+    change("fake_fdl_nodes.page.METHODS", ("Private Cloud", "Public Cloud"))
+
+
+@BUGS.breaking("R094")
+def needs_no_method() -> None:
+    """Registers though no Authentication Method was chosen."""
+
+    def complaining(complaint: Callable[[Any], str]) -> Callable[[Any], str]:
+        return lambda page: complaint(replace(page, method="Private Cloud"))
+
+    wrap("fake_fdl_nodes.page._complaint", complaining)
+
+
+@BUGS.breaking("R102", "R106")
+def details_lead_back() -> None:
+    """Leads from Details to where Back leads."""
+    from fake_fdl_nodes.page import Screen
+
+    _leads(Screen.PROMPT, {"Details": Screen.REGISTRATION})
+
+
+@BUGS.breaking("R103")
+def back_leads_to_the_form() -> None:
+    """Leads from the prompt back to the form."""
+    from fake_fdl_nodes.page import Screen
+
+    _leads(Screen.PROMPT, {"Back": Screen.FORM})
+
+
+@BUGS.breaking("R103", "R104", "R106")
+def forgets_why_on_the_way_back() -> None:
+    """Shows a failure in the prompt alone, and not in Registration Information."""
+
+    def looking(look: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda nodes: [member._replace(failing=None) for member in look(nodes)]
+
+    for place in ("pages", "cli"):
+        wrap(f"fake_fdl_nodes.program.{place}.look", looking)
+
+
+@BUGS.breaking("R104", "R106")
+def has_no_error_details() -> None:
+    """Lists failures without View Error Details."""
+    from fake_fdl_nodes.page import LEADS, Screen
+
+    LEADS[Screen.REGISTRATION] = {"Version Information": Screen.VERSION}
+
+
+@BUGS.breaking("R103", "R104")
+def keeps_showing_a_failure() -> None:
+    """Shows the last failure as if the node had it, though it is registered."""
+    from fake_fdl_nodes.page import Member
+
+    of = Member.of
+
+    def failing_still(name: str, state: Any) -> Member:
+        return of(name, None if state is None else state._replace(failures=state.failures._replace(since_success=True)))
+
+    change("fake_fdl_nodes.page.Member.of", staticmethod(failing_still))
+
+
+@BUGS.breaking("R106")
+def lists_one_member() -> None:
+    """Lists the first member of a cluster, and no other."""
+
+    def registration(show: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda members, there: show(members[:1], there)
+
+    wrap("fake_fdl_nodes.page_text._registration", registration)
+
+
+@BUGS.breaking("R106")
+def has_one_reason_for_all() -> None:
+    """Shows for each member of a cluster the reason of the first that failed."""
+
+    def viewed(view: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda page, members: view(replace(page, node=""), members)[:1] if page.attempts else view(page, members)
+
+    wrap("fake_fdl_nodes.page_text._viewed", viewed)
