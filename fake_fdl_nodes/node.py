@@ -323,7 +323,7 @@ class Node:
             self.poll_due_us = max(self.poll_due_us, now.boot_us)
         if asked is not None and now.boot_us > asked.sent_us + self._timeout_us:
             # Its time was up while the host slept, so an answer that comes now is too late.
-            effects += self._fail(Code.NO_CONNECTION, now)
+            effects = self._fail(Code.NO_CONNECTION, now)
         return effects + self._judge_clock(now)
 
     # What the administrator does.
@@ -496,10 +496,10 @@ class Node:
 
     def _judge_clock(self, now: Instant) -> list[Effect]:
         """Judge deadline, then expiry, after the program or its host was away."""
-        effects = self._lapse_if_past(now)
+        lapsed = self._lapse_if_past(now)
         if self.status in OPEN and self.expires_us is not None and now.boot_us >= self.expires_us:
-            effects += self._expire(now)
-        return effects
+            return self._expire(now)
+        return lapsed
 
     def _lapse_if_past(self, now: Instant) -> list[Effect]:
         deadline_us = self.deadline_us

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from fake_fdl_nodes.node import Changed, Ended, Ending, Failed, Reason, Send, Status, Timer
-from reference_server.protocol import Answer, Code, Poll, Register, Release, Unbind, signature_of
+from fake_fdl_nodes.failures import SavedFailures
+from fake_fdl_nodes.node import Changed, Ended, Ending, Failed, Node, NodeState, Reason, Send, Status, Timer
+from reference_server.protocol import Answer, Code, Instant, Poll, Register, Release, Unbind, signature_of
+from reference_server.readings import LITERAL
 from tests.fake_fdl_nodes.bench import (
     DAY,
     DETAILS,
@@ -145,6 +147,23 @@ def test_requests_carry_fresh_numbers_and_what_the_node_is() -> None:
         numbers.append(send.request.number)
         assert (send.request.application, send.request.domain, send.request.port) == ("report1", "a.example", 8068)
     assert numbers == [1, 2, 3]
+
+
+def test_a_request_says_all_that_the_node_is() -> None:
+    setup = replace(SETUP, cluster="c", version="Another")
+    node = Node(setup, LITERAL, timeout_us=30 * SECOND, key=KEY)
+    node.start(Instant(0, EPOCH))
+    said: dict[str, Any] = {
+        "number": 1,
+        "installation": "installation-of-n",
+        "address": 0xC0A86419,
+        "application": "report1",
+        "version": "Another",
+        "domain": "a.example",
+        "port": 8068,
+        "cluster": "c",
+    }
+    assert node.register(Instant(HOUR, EPOCH + HOUR)) == [Send(Register(**said), HOUR)]
 
 
 # The 24-hour law.
@@ -432,3 +451,74 @@ def test_polls_are_polls() -> None:
     bench.fire()
     assert isinstance(bench.effects[0], Send)
     assert isinstance(bench.effects[0].request, Poll)
+
+
+# What is kept, and what a driver leaves out.
+
+
+def test_a_new_node_has_nothing() -> None:
+    node = Node(SETUP, LITERAL, timeout_us=30 * SECOND, key=KEY)
+    assert (node.running, node.outstanding, node.poll_due_us) == (False, None, None)
+    assert node.saved() == NodeState(0, UNREGISTERED, None, None, None, 0, SavedFailures((), None, False))
+
+
+def test_what_is_kept_is_all_of_the_grant() -> None:
+    bench = Bench()
+    bench.register(HOUR)
+    # The server's date is 1 h past the epoch as the request is sent, and the licence ends 5 h later.
+    details = replace(DETAILS, expires_us=EPOCH + 6 * HOUR)
+    bench.answered(HOUR + 10 * MS, bench.grant(server_time_us=EPOCH + HOUR, details=details))
+    kept = bench.node.saved()
+    assert kept == NodeState(1, REGISTERED, HOUR, 6 * HOUR, 1, 0, SavedFailures((), None, False))
+    # A clock that shows 2 h more, as after a reboot.
+    assert kept.later_by(2 * HOUR) == kept._replace(contact_us=3 * HOUR, expires_us=8 * HOUR)
+    never = kept._replace(contact_us=None, expires_us=None)
+    assert never.later_by(2 * HOUR) == never
+
+
+@pytest.mark.parametrize("expires", [True, False])
+def test_polls_that_are_skipped_leave_what_polls_would_have_left(expires: bool) -> None:
+    details = replace(DETAILS, expires_us=EPOCH + 10 * HOUR if expires else None)
+    polled, cruised = Bench(), Bench()
+    for bench in (polled, cruised):
+        bench.register(0)
+        bench.answered(10 * MS, bench.grant(server_time_us=EPOCH + 5 * MS, details=details))
+    for k in (1, 2, 3):
+        polled.fire()
+        sent_us = 2 * k * HOUR
+        grant = polled.grant(server_time_us=EPOCH + sent_us + 5 * MS, details=details)
+        polled.answered(sent_us + 10 * MS, grant)
+    # By the date of the last grant the licence has 4 h to run, less 5 ms.
+    cruised.node.skip_polls(3, 6 * HOUR, 4 * HOUR - 5 * MS if expires else None)
+    for bench in (polled, cruised):
+        assert bench.node.saved()[:4] == (4, REGISTERED, 6 * HOUR, 10 * HOUR - 5 * MS if expires else None)
+        assert bench.due() == (8 * HOUR, Timer.POLL)
+
+
+def test_an_expiry_is_over_once_it_is_told() -> None:
+    bench = Bench()
+    bench.register(0)
+    bench.answered(10 * MS, bench.grant(details=replace(DETAILS, expires_us=EPOCH + HOUR)))
+    assert bench.fire() is Timer.EXPIRY
+    assert bench.effects[1:] == [Changed(REGISTERED, REJECTED, Reason.EXPIRED)]
+    assert bench.node.saved().expires_us is None
+
+
+def test_a_lapse_that_ends_no_attempt_names_none() -> None:
+    bench = Bench().registered()
+    bench.register(23 * HOUR)
+    bench.port_refuses(23 * HOUR + 10 * MS)
+    # The poll at 25 h comes after the deadline, so it is none of the things that the node waits for.
+    assert bench.node.timers() == [(DAY, Timer.DEADLINE)]
+    bench.fire()
+    failed, changed = bench.effects
+    assert isinstance(failed, Failed)
+    assert failed.number == 0
+    assert changed == Changed(INTERRUPTED, LAPSED, Reason.SILENCE)
+
+
+def test_an_unbind_that_is_granted_says_so() -> None:
+    bench = Bench().registered()
+    bench.unbind(HOUR)
+    bench.answered(HOUR + 10 * MS, bench.release())
+    assert bench.effects == [Ended(2, Ending.POSITIVE), Changed(REGISTERED, UNREGISTERED, Reason.UNBOUND)]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from reference_server.authority import Power
+from reference_server.authority import Authority, ChangeKind, Power
 from reference_server.licence import Licence
-from reference_server.protocol import Code, Malformed, Poll, Refusal, Register, Release, Unbind
+from reference_server.protocol import Code, Instant, Malformed, Poll, Refusal, Register, Release, Unbind
+from reference_server.readings import LITERAL
+from reference_server.stored import SlotRow
 from tests.reference_server.bench import (
     DAY,
     DROPPED,
@@ -256,3 +258,81 @@ def test_cluster_is_one_counts_units_and_keeps_each_members_lease() -> None:
     assert bench.granted(Poll, "b", 23 * HOUR, FIRST + 1, cluster="c")
     assert bench.ask(Poll, "a", DAY + 1, cluster="c").code == 0
     assert bench.authority.live == 1
+
+
+# What comes together, and what a driver asks.
+
+
+def test_an_event_voids_every_slot_that_is_due() -> None:
+    bench = Bench(capacity=3)
+    bench.ask(Register, "gone", 0)
+    bench.ask(Unbind, "gone", HOUR)
+    bench.ask(Register, "a", 2 * HOUR)
+    bench.ask(Register, "b", 2 * HOUR)
+    # What is left of the first one, due at 24 h, is in nobody's way.
+    voided = bench.authority.expire(26 * HOUR + 1)
+    assert [(change.kind, change.installation) for change in voided] == [(VOID, "a"), (VOID, "b")]
+
+
+@pytest.mark.parametrize(("message", "who", "then"), [(Unbind, "b", [FREED]), (Register, "c", [TAKEN])])
+def test_a_request_tells_of_the_slots_that_were_void_before_it(
+    message: type[Register | Unbind], who: str, then: list[ChangeKind]
+) -> None:
+    bench = Bench()
+    bench.ask(Register, "a", 0)
+    bench.ask(Register, "b", HOUR)
+    assert bench.granted(message, who, DAY + 1)
+    assert bench.kinds() == [VOID, *then]
+
+
+def test_what_is_no_request_tells_of_the_slots_that_were_void_before_it() -> None:
+    bench = Bench()
+    bench.ask(Register, "a", 0)
+    reply = bench.authority.handle(Malformed(code=Code.JSON_PARSER_ERROR, reason="no"), FIRST, bench.now(DAY + 1))
+    assert [change.kind for change in reply.changes] == [VOID]
+
+
+def test_a_refusal_says_its_reason() -> None:
+    bench = Bench()
+    assert bench.ask(Register, "a", 0, FIRST + 99) == Refusal(number=1, code=30003, reason=Code.LICENSE_IP_ERROR.reason)
+
+
+def test_a_new_authority_has_nothing_against_it_and_takes_any_date() -> None:
+    authority = Authority(Licence(capacity=1, ranges=((FIRST, FIRST),)), LITERAL)
+    assert authority.integrity_lost is False
+    # A clock that shows a date before 1970.
+    authority.start(Instant(0, -1))
+    assert authority.date_us == -1
+
+
+def test_a_renewal_unseen_is_what_a_poll_would_have_been() -> None:
+    polled, cruised = Bench(), Bench()
+    for bench in (polled, cruised):
+        bench.ask(Register, "a", 0)
+    polled.ask(Poll, "a", 20 * HOUR)
+    cruised.authority.renew_unseen("a", cruised.now(20 * HOUR))
+    for bench in (polled, cruised):
+        assert bench.authority.slot_row("a") == SlotRow("a", FIRST, None, EPOCH + 20 * HOUR, 0)
+        assert bench.authority.expire(DAY + 1) == []
+        # 24 h after the poll.
+        assert bench.authority.next_void_us() == 44 * HOUR + 1
+
+
+def test_who_holds_a_live_slot() -> None:
+    bench = Bench()
+    bench.ask(Register, "a", 0, FIRST + 1)
+    assert (bench.authority.holders, bench.authority.holder_address("a")) == (["a"], FIRST + 1)
+    assert bench.authority.holder_address("b") is None
+    # Void while the program is down: it may come back.
+    bench.authority.stop(bench.now(HOUR))
+    bench.authority.expire(DAY + 1)
+    assert (bench.authority.holders, bench.authority.holder_address("a")) == ([], None)
+
+
+def test_the_latest_two_answers_are_kept_the_newest_first() -> None:
+    bench = Bench()
+    bench.ask(Register, "a", 0)
+    bench.ask(Poll, "a", HOUR)
+    bench.ask(Poll, "a", 2 * HOUR)
+    assert [row.request.number for row in bench.authority.answer_rows("a")] == [3, 2]
+    assert bench.authority.answer_rows("nobody") == ()

@@ -320,3 +320,65 @@ def test_an_installation_is_not_mistaken_for_a_cluster(who: str) -> None:
     bench = Bench("cluster-is-one", capacity=1)
     assert bench.granted(Register, "a", 0, cluster="c")
     assert bench.ask(Register, who, 0).code == Code.REGISTER_OUT_OF_LIMIT
+
+
+# Several slots at once.
+
+
+def test_a_start_judges_every_slot() -> None:
+    # At 30 h those of a and b are 30 h old, that of c is 20 h old.
+    bench = Bench(capacity=3)
+    bench.ask(Register, "a", 0)
+    bench.ask(Register, "b", 0)
+    bench.ask(Register, "c", 10 * HOUR)
+    bench.restart(11 * HOUR, 30 * HOUR)
+    assert [(change.kind, change.installation) for change in bench.changes] == [(VOID, "a"), (VOID, "b")]
+    assert bench.authority.next_void_us() == 34 * HOUR + 1
+
+
+def test_a_destroyed_server_drops_every_slot() -> None:
+    bench = Bench()
+    bench.ask(Register, "a", 0)
+    bench.ask(Register, "b", 0)
+    dropped = bench.authority.destroy()
+    assert [(change.kind, change.installation, change.live) for change in dropped] == [
+        (DROPPED, "a", 1),
+        (DROPPED, "b", 0),
+    ]
+
+
+def test_a_restored_cluster_is_live_for_as_long_as_one_of_its_members() -> None:
+    bench = Bench("cluster-is-one", capacity=1)
+    bench.ask(Register, "a", 0, cluster="c")
+    bench.ask(Register, "b", 0, FIRST + 1, cluster="c")
+    bench.authority.stop(bench.now(HOUR))
+    bench.authority.expire(DAY + 1)
+    # At 25 h the clock is two hours back, and finds both 23 h old.
+    bench.ahead_us = -2 * HOUR
+    bench.changes = bench.authority.start(bench.now(25 * HOUR))
+    assert [(change.kind, change.live) for change in bench.changes] == [(RESTORED, 1), (RESTORED, 1)]
+    bench.ask(Unbind, "a", 25 * HOUR)
+    assert bench.authority.live == 1
+    bench.ask(Unbind, "b", 25 * HOUR, FIRST + 1)
+    assert bench.authority.live == 0
+
+
+def test_at_a_start_a_slot_from_the_future_is_not_a_microsecond_old() -> None:
+    # Its age is 0 at 2 h, so it can be taken over from 2 h + 1 h 45 min on.
+    bench = Bench()
+    bench.ahead_us = 5 * HOUR
+    bench.ask(Register, "a", 0)
+    bench.ahead_us = 0
+    bench.restart(HOUR, 2 * HOUR)
+    assert bench.ask(Poll, "a", 2 * HOUR + 105 * MINUTE - 1, FIRST + 1).code == 0
+    assert bench.granted(Poll, "a", 2 * HOUR + 105 * MINUTE, FIRST + 1)
+
+
+def test_a_start_of_which_nobody_tells_the_downtime_excuses_nothing() -> None:
+    bench = Bench("revive")
+    bench.ask(Register, "a", 0)
+    bench.authority.stop(bench.now(HOUR))
+    bench.authority.start(bench.now(2 * HOUR))
+    row = bench.authority.slot_row("a")
+    assert row is not None
+    assert row.excused_us == 0

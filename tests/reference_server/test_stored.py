@@ -10,7 +10,7 @@ from reference_server.authority import Authority
 from reference_server.licence import Licence
 from reference_server.protocol import Instant, Poll, Register, Unbind
 from reference_server.readings import READINGS
-from reference_server.stored import Stored
+from reference_server.stored import SlotRow, Stored
 from tests.reference_server.bench import DAY, EPOCH, FIRST, HOUR, MINUTE, Bench
 
 Asked = tuple[type[Register | Poll | Unbind], str, int, int]
@@ -69,3 +69,19 @@ def test_a_copy_of_a_request_gets_the_same_answer_from_the_restored_one() -> Non
     reply = second.handle(asked, FIRST, Instant(HOUR, EPOCH + 3 * HOUR))
     # Were it taken for a new one, it would carry the date of now.
     assert (reply.answer, reply.changes) == (answer, [])
+
+
+def test_a_restored_cluster_keeps_its_one_slot_up_to_its_last_member() -> None:
+    bench = Bench("cluster-is-one", capacity=1)
+    bench.ask(Register, "a", 0, cluster="c")
+    bench.ask(Register, "b", HOUR, cluster="c")
+    stored = bench.authority.stored()
+    assert stored.slots == (SlotRow("a", FIRST, "c", EPOCH, 0), SlotRow("b", FIRST, "c", EPOCH + HOUR, 0))
+    bench.authority = Authority(bench.authority.licence, READINGS["cluster-is-one"])
+    bench.authority.restore(stored)
+    bench.authority.start(bench.now(2 * HOUR))
+    assert bench.authority.live == 1
+    bench.ask(Unbind, "a", 2 * HOUR)
+    assert bench.authority.live == 1
+    bench.ask(Unbind, "b", 2 * HOUR)
+    assert bench.authority.live == 0

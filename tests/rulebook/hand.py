@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from fake_fdl_nodes.fleet import NodeSetup
-from harness.rulebook import Judgement, judge
+from harness.rulebook import Finding, Judgement, judge
 from harness.scenario import Event, LicenceSpec, Scenario
 from harness.trace import (
     NEVER,
@@ -249,8 +249,28 @@ class Story:
         return self
 
     def judged(self, rule: str) -> Judgement:
-        """Return what the rule makes of the story."""
-        return judge(self.scenario, self.reading, self.trace)[rule]
+        """Return what the rule makes of the story. No other rule may crash over it, or find what makes no sense."""
+        judgements = judge(self.scenario, self.reading, self.trace)
+        for each in judgements.values():
+            assert not each.trouble, each
+            for finding in (each.first, *each.notes):
+                if finding is not None:
+                    check_finding(self.scenario, each.rule, finding)
+        return judgements[rule]
+
+
+#: The rules of what the server does by itself; that of leases counts its slots where it does not see whose they are.
+OF_THE_SERVER = ("R010", "R012", "R014", "R034", "R086", "R125")
+
+
+def check_finding(scenario: Scenario, rule: str, finding: Finding) -> None:
+    """Assert that a finding says when it was, in the course of the run, at which node if at one, and what it was."""
+    assert isinstance(finding.at_us, int)
+    assert 0 <= finding.at_us <= scenario.duration_us
+    at_node = finding.node in [each.name for each in scenario.nodes]
+    assert at_node or (finding.node is None and rule in OF_THE_SERVER)
+    assert finding.message
+    assert "None" not in finding.message
 
 
 def node(name: str, **more: Any) -> NodeSetup:

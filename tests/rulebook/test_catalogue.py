@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from importlib.resources import files
 
 import pytest
 
@@ -144,3 +146,17 @@ def test_a_judge_says_what_puts_the_rule_to_the_test(entry: Entry) -> None:
 
 def test_what_is_not_judged_claims_no_test() -> None:
     assert {entry.test for entry in ENTRIES if not entry.judged} == {""}
+
+
+def test_an_entry_says_what_its_file_says() -> None:
+    data = tomllib.loads((files("harness.rulebook") / "catalogue.toml").read_text(encoding="utf-8"))
+    assert list(data) == [entry.id for entry in ENTRIES]
+    for rule, said in data.items():
+        entry = catalogue()[rule]
+        assert (entry.text, entry.place, list(entry.binds)) == (said["text"], said["place"], said["binds"])
+        assert (entry.correction, entry.program) == (said.get("correction", ""), said.get("program", ""))
+
+
+def test_an_entry_that_is_not_judged_says_so() -> None:
+    entry = Entry(id="R000", text="", place="", binds=("DOC",))
+    assert (entry.judged, entry.test) == (False, "")

@@ -9,7 +9,7 @@ from harness.rulebook.history import History
 from harness.scenario import Event, Verb
 from harness.trace import EdgeKind, Status, TransitionReason
 from reference_server.protocol import Kind
-from tests.rulebook.hand import HOUR, Story
+from tests.rulebook.hand import HOUR, MS, SECOND, Story
 
 
 def history(story: Story) -> History:
@@ -98,6 +98,50 @@ def test_a_node_is_awake_between_its_edges() -> None:
     assert [a.awake(at_us) for at_us in (0, HOUR, 2 * HOUR - 1, 2 * HOUR)] == [True, False, False, True]
     assert a.awake_throughout(0, HOUR - 1)
     assert not a.awake_throughout(0, HOUR)
+    # Back at 2:00, and so awake from then on.
+    assert a.awake_throughout(2 * HOUR, 3 * HOUR)
+    assert not a.awake_throughout(2 * HOUR - 1, 3 * HOUR)
+
+
+def test_a_state_that_is_put_there_is_what_an_instant_finds() -> None:
+    story = Story()
+    story.turns("a", HOUR, Status.UNREGISTERED, Status.REGISTERED, TransitionReason.GRANTED)
+    story.turns("a", 2 * HOUR, Status.REGISTERED, Status.LAPSED, TransitionReason.COPIED)
+    a = history(story).nodes[0]
+    assert a.found_at(HOUR) is Status.UNREGISTERED
+    assert a.found_at(2 * HOUR) is Status.LAPSED
+    assert a.found_at(2 * HOUR + 1) is Status.LAPSED
+
+
+@pytest.mark.parametrize(("end_us", "found_us"), [(6 * HOUR + 5 * MS, None), (6 * HOUR + 5 * MS + 1, 6 * HOUR)])
+def test_a_poll_of_a_run_reaches_a_server_that_does_not_run(end_us: int, found_us: int | None) -> None:
+    # Polls at 2:00, 4:00, ..., 10:00 arrive 5 ms later; the server is down from a second past 4:00 on.
+    story = Story()
+    story.beats("a", 2 * HOUR, 5)
+    story.edge("server", 4 * HOUR + SECOND, EdgeKind.STOPPED)
+    story.edge("server", end_us, EdgeKind.STARTED)
+    seen = history(story)
+    (beat,) = seen.nodes[0].beats
+    assert seen.beat_into_downtime(beat) == found_us
+
+
+@pytest.mark.parametrize(
+    ("direction", "start_us", "found_us"),
+    [
+        # The request of 4:00 is sent as the cut begins, and the answer to it leaves the server 5 ms later.
+        ("requests", 4 * HOUR, 4 * HOUR),
+        ("requests", 4 * HOUR + 1, 6 * HOUR),
+        ("answers", 4 * HOUR + 5 * MS, 4 * HOUR),
+        ("answers", 4 * HOUR + 5 * MS + 1, 6 * HOUR),
+        ("requests", 10 * HOUR + 1, None),
+    ],
+)
+def test_a_poll_of_a_run_is_lost_to_a_cut(direction: str, start_us: int, found_us: int | None) -> None:
+    story = Story(cut(start_us, direction=direction))
+    story.beats("a", 2 * HOUR, 5)
+    seen = history(story)
+    (beat,) = seen.nodes[0].beats
+    assert seen.beat_into_cut(beat) == found_us
 
 
 def test_a_status_before_and_at_an_instant() -> None:
@@ -108,3 +152,25 @@ def test_a_status_before_and_at_an_instant() -> None:
     assert a.status(HOUR) is Status.REGISTERED
     assert a.open(HOUR)
     assert not a.open(HOUR - 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "first_us", "last_us", "disturbed"),
+    [
+        ("a", 0, HOUR - 1, False),
+        ("a", 0, HOUR, True),
+        ("a", 2 * HOUR, 3 * HOUR, True),
+        ("a", 2 * HOUR + 1, 3 * HOUR, False),
+        # It is a's delay alone.
+        ("b", 0, 4 * HOUR, False),
+        # The server's slowness from 5:00 on is everybody's, and has no end.
+        ("b", 0, 5 * HOUR, True),
+        ("b", 6 * HOUR, 7 * HOUR, True),
+    ],
+)
+def test_what_may_disturb_a_node_in_a_stretch(name: str, first_us: int, last_us: int, disturbed: bool) -> None:
+    delay = Event(index=0, at_us=HOUR, verb=Verb.NETWORK_DELAY, until_us=2 * HOUR, nodes=("a",), by_us=1)
+    slow = Event(index=1, at_us=5 * HOUR, verb=Verb.SERVER_SLOW, by_us=1)
+    seen = history(Story(delay, slow, cut(0)))
+    node = next(each for each in seen.nodes if each.name == name)
+    assert seen.disturbed(node, first_us, last_us) is disturbed

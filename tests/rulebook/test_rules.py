@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import pytest
 
-from harness.rulebook import JUDGES, Ruling
+from harness.rulebook import JUDGES, Ruling, judge
 from harness.scenario import Event, Verb
 from harness.trace import EdgeKind, Outcome, SlotChange, Status, TransitionReason
 from reference_server.protocol import Code, Details, Kind
@@ -933,7 +933,7 @@ def test_a_rule_that_crashes_is_unknown_and_says_so(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(JUDGES, "R005", crash)
     story = Story()
     story.asks("a", REGISTER, 0)
-    judgement = story.judged("R005")
-    assert judgement.ruling is Ruling.UNKNOWN
-    assert judgement.trouble == "crashed: RuntimeError: out of ink"
-    assert story.judged("R006").ruling is Ruling.HELD
+    judgements = judge(story.scenario, story.reading, story.trace)
+    assert judgements["R005"].ruling is Ruling.UNKNOWN
+    assert judgements["R005"].trouble == "crashed: RuntimeError: out of ink"
+    assert judgements["R006"].ruling is Ruling.HELD

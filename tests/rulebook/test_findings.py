@@ -1,0 +1,224 @@
+"""What a rule says of an occasion that broke it: when it was, at which node, and what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from harness.rulebook import Ruling
+from harness.scenario import Event, Verb
+from harness.trace import SERVER_HOST, EdgeKind, Outcome, SlotChange, Status, TransitionReason
+from reference_server.protocol import Kind
+from tests.rulebook.hand import DAY, FIRST, GRANTED, HOUR, LOST, MINUTE, MS, REFUSED_PORT, SECOND, Story
+
+REGISTER, POLL, UNBIND = Kind.REGISTER, Kind.POLL, Kind.UNBIND
+
+
+def used_twice() -> Story:
+    story = Story()
+    story.registers("a")
+    story._numbers[0] = 0
+    story.asks("a", POLL, 2 * HOUR)
+    return story
+
+
+def used_in_a_run_before() -> Story:
+    # The three polls of the run have the numbers 2, 3 and 4.
+    story = Story()
+    story.registers("a")
+    story.beats("a", 2 * HOUR, 3)
+    story._numbers[0] = 3
+    story.asks("a", POLL, 8 * HOUR)
+    return story
+
+
+def released_by_another_date() -> Story:
+    # The server's clock is set forward after the register; a release dated by the old time is an hour behind.
+    story = Story(Event(index=0, at_us=MINUTE, verb=Verb.CLOCK_STEP, host="server", by_us=HOUR))
+    story.asks("a", REGISTER, 0)
+    story.asks("a", UNBIND, HOUR)
+    return story
+
+
+def answered_through_a_cut() -> Story:
+    cut = Event(index=0, at_us=HOUR, verb=Verb.NETWORK_CUT, nodes=("a",), direction="answers")
+    story = Story(cut)
+    story.registers("a")
+    story.asks("a", POLL, 2 * HOUR)
+    return story
+
+
+def asked_through_a_cut() -> Story:
+    cut = Event(index=0, at_us=HOUR, verb=Verb.NETWORK_CUT, nodes=("a",), direction="requests")
+    story = Story(cut)
+    story.registers("a")
+    story.asks("a", POLL, 2 * HOUR)
+    return story
+
+
+def registered_behind_a_closed_port() -> Story:
+    story = Story(Event(index=0, at_us=HOUR, verb=Verb.FIREWALL_DROP, nodes=("a",), port=8081))
+    story.asks("a", REGISTER, 2 * HOUR, LOST, outcome=Outcome.POSITIVE)
+    return story
+
+
+def passed_a_closed_port() -> Story:
+    story = Story(Event(index=0, at_us=HOUR, verb=Verb.FIREWALL_DROP, nodes=("a",), port=8081))
+    # The very instant at which it is closed.
+    story.asks("a", REGISTER, HOUR)
+    return story
+
+
+def refused_after_a_long_stop() -> Story:
+    story = Story()
+    story.registers("a")
+    story.edge("server", HOUR, EdgeKind.STOPPED)
+    story.slot("a", DAY + 5 * MS + 1, SlotChange.VOID, 0)
+    story.edge("server", 26 * HOUR, EdgeKind.STARTED)
+    story.asks("a", REGISTER, 27 * HOUR, 30007)
+    return story
+
+
+def not_listed() -> Story:
+    story = Story()
+    story.registers("a")
+    story.edge("server", HOUR, EdgeKind.STOPPED)
+    story.asks("a", POLL, 2 * HOUR, REFUSED_PORT)
+    story.turns("a", 2 * HOUR + 10 * MS, Status.REGISTERED, Status.INTERRUPTED, TransitionReason.UNANSWERED)
+    return story
+
+
+def destroyed_and_answering() -> Story:
+    story = Story()
+    story.edge("server", HOUR, EdgeKind.DESTROYED)
+    story.asks("b", REGISTER, 2 * HOUR)
+    return story
+
+
+def polled_early() -> Story:
+    story = Story()
+    story.registers("a")
+    story.asks("a", POLL, 2 * HOUR - 1)
+    return story.until(3 * HOUR)
+
+
+def accepted_a_forged_grant() -> Story:
+    story = Story()
+    story.asks("a", REGISTER, 0, signature="simulated:forged")
+    return story
+
+
+def turned_down_a_right_grant() -> Story:
+    story = Story()
+    story.asks("a", REGISTER, 0, outcome=Outcome.NEGATIVE)
+    return story
+
+
+def granted_by_another_date() -> Story:
+    # Set forward by an hour before, which the grant does not know.
+    story = Story(Event(index=0, at_us=MINUTE, verb=Verb.CLOCK_STEP, host="server", by_us=HOUR))
+    story.asks("a", REGISTER, HOUR)
+    return story
+
+
+#: By what is told: the rule, when it was, the node, and what is said.
+FOUND: list[tuple[Callable[[], Story], str, int, str, str]] = [
+    (used_twice, "R032", 2 * HOUR, "a", "the number 1 was used twice"),
+    (used_in_a_run_before, "R032", 8 * HOUR, "a", "the number 4 was used twice"),
+    (released_by_another_date, "R005", HOUR + 5 * MS, "a", "the date of a release is not the server's"),
+    (answered_through_a_cut, "R013", 2 * HOUR + 5 * MS, "a", "an answer passed a cut"),
+    (asked_through_a_cut, "R013", 2 * HOUR, "a", "a request passed a cut"),
+    (registered_behind_a_closed_port, "R100", 2 * HOUR + 30 * SECOND, "a", "registered although the port is closed"),
+    (passed_a_closed_port, "R100", HOUR, "a", "a request passed a closed port"),
+    (refused_after_a_long_stop, "R030", 27 * HOUR + 5 * MS, "a", "the register after a long stop was refused"),
+    (not_listed, "R027", 2 * HOUR + 10 * MS, "a", "the failed request is not listed"),
+    (destroyed_and_answering, "R125", 2 * HOUR + 5 * MS, "b", "a destroyed server answered"),
+    (polled_early, "R031", 2 * HOUR - 1, "a", "a poll 1 us early"),
+    (
+        accepted_a_forged_grant,
+        "R006",
+        10 * MS,
+        "a",
+        "the node accepted a grant that fails validation (Incorrect License Format)",
+    ),
+    (turned_down_a_right_grant, "R006", 10 * MS, "a", "the node turned down a grant"),
+    (granted_by_another_date, "R005", HOUR + 5 * MS, "a", "the grant's date is -3600000000 us off the server's"),
+]
+
+
+@pytest.mark.parametrize(("tell", "rule", "at_us", "node", "message"), FOUND, ids=[each[0].__name__ for each in FOUND])
+def test_what_is_found(tell: Callable[[], Story], rule: str, at_us: int, node: str, message: str) -> None:
+    judged = tell().judged(rule)
+    assert (judged.ruling, judged.violations) == (Ruling.VIOLATED, 1)
+    assert judged.first is not None
+    assert (judged.first.at_us, judged.first.node, judged.first.message) == (at_us, node, message)
+
+
+def test_a_number_may_be_used_again_where_an_earlier_state_was_put_back() -> None:
+    story = used_twice()
+    assert story.judged("R032").ruling is Ruling.VIOLATED
+    story.edge("a", HOUR, EdgeKind.ROLLED_BACK)
+    assert story.judged("R032").ruling is Ruling.HELD
+
+
+def test_numbers_that_follow_a_run_are_fresh() -> None:
+    story = Story()
+    story.registers("a")
+    story.beats("a", 2 * HOUR, 3)
+    story.asks("a", POLL, 8 * HOUR)
+    assert story.judged("R032").ruling is Ruling.HELD
+
+
+def test_a_poll_that_comes_late_was_missing_and_is_one_too_many() -> None:
+    story = Story()
+    story.registers("a")
+    story.asks("a", POLL, 2 * HOUR + 1)
+    judged = story.until(3 * HOUR).judged("R031")
+    assert judged.violations == 2
+    assert judged.first is not None
+    assert (judged.first.at_us, judged.first.message) == (2 * HOUR, "a poll that was due was not sent")
+
+
+@pytest.mark.parametrize(
+    ("at_us", "told"), [(HOUR - 1, GRANTED), (HOUR, LOST), (3 * HOUR - 1, LOST), (3 * HOUR, GRANTED)]
+)
+def test_a_port_is_closed_from_the_instant_on_up_to_which_it_is_lifted(at_us: int, told: str) -> None:
+    drop = Event(index=0, at_us=HOUR, verb=Verb.FIREWALL_DROP, nodes=("a",), port=8081)
+    lift = Event(index=1, at_us=3 * HOUR, verb=Verb.FIREWALL_LIFT, nodes=("a",))
+    story = Story(drop, lift)
+    story.asks("a", REGISTER, at_us, told)
+    judged = story.judged("R100")
+    assert (judged.ruling, judged.tested) == ((Ruling.HELD, 1) if told == LOST else (Ruling.UNKNOWN, 0))
+
+
+@pytest.mark.parametrize(("early_us", "tested"), [(1, 2), (0, 1)])
+def test_an_outage_is_shown_by_what_is_asked_in_under_a_day(early_us: int, tested: int) -> None:
+    story = Story()
+    story.registers("a")
+    story.edge("server", HOUR, EdgeKind.STOPPED)
+    story.misses("a", 2 * HOUR, first=True)
+    story.misses("a", HOUR + DAY - early_us)
+    assert story.judged("R027").tested == tested
+
+
+def cloned(change: SlotChange, capacity: int) -> Story:
+    """a holds a slot of the server, and 2 h later something happens to one of b at a copy of the server's machine."""
+    story = Story(capacity=capacity)
+    story.registers("a")
+    story.trace.edges.add(HOUR, SERVER_HOST - 1, EdgeKind.CLONED, 0, 1)
+    story.trace.slots.add(2 * HOUR, 1, change, FIRST + 1, 1, 1)
+    return story
+
+
+def test_two_machines_with_one_licence_that_hold_too_much_are_noted() -> None:
+    (note,) = cloned(SlotChange.TAKEN, 1).judged("R018").notes
+    assert (note.at_us, note.node) == (2 * HOUR, "b")
+    assert note.message == "two machines with one licence hold 2 slots of 1"
+    assert cloned(SlotChange.TAKEN, 2).judged("R018").notes == ()
+    assert cloned(SlotChange.MOVED, 1).judged("R018").notes == ()
+    # One machine alone is no matter of a copy.
+    story = Story(capacity=1)
+    story.registers("a")
+    story.registers("b", HOUR, live=2)
+    assert story.judged("R018").notes == ()
