@@ -8,11 +8,12 @@ READY := $(VENV)/.ready
 # What holds packets back in the kernel is built here, from a compiler, Python.h and libnetfilter-queue-dev.
 HOLDS := $(VENV)/.holds
 BENCH := $(VENV)/.bench
+MUTANTS := $(VENV)/.mutants
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 PIN = .make/lock/bin/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-annotate \
   --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options -o $(1)
 
-.PHONY: help run test wires bench lock clean
+.PHONY: help run test wires bench mutants lock clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,8 +30,16 @@ wires: $(HOLDS)  ## Run the library against the real server program, too: as roo
 bench: $(BENCH)  ## Measure LIC30 beside other simulators, at length; ARGS=--quick for less, ARGS=--help for more.
 	$(BIN)/python -m benchmarks.bench $(ARGS)
 
+mutants: $(MUTANTS)  ## Run the tests on mutants of the machines and the rule book, for hours; ARGS='--sample 200' for less.
+	$(BIN)/python .ci/mutants.py run $(ARGS)
+	$(BIN)/python .ci/mutants.py table
+
 $(BENCH): .ci/bench.txt $(READY)
 	$(PIP) --require-hashes -r .ci/bench.txt
+	@touch $@
+
+$(MUTANTS): .ci/mutants.txt $(READY)
+	$(PIP) --require-hashes -r .ci/mutants.txt
 	@touch $@
 
 $(READY): .ci/constraints.txt pyproject.toml
@@ -53,6 +62,7 @@ lock: $(READY)  ## Pin the newest versions of everything in .ci.
 	printf 'cython\nsetuptools\n' | $(call PIN,.ci/netns-build.txt) -
 	echo netfilterqueue | $(call PIN,.ci/netns.txt) -
 	printf 'matplotlib\nsalabim\n' | $(call PIN,.ci/bench.txt) -c .ci/constraints.txt -
+	echo mutmut | $(call PIN,.ci/mutants.txt) -c .ci/constraints.txt -
 
 clean:  ## Remove what was made.
-	rm -rf $(VENV) .tox .make benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .tox .make benchmarks/results mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -88,7 +88,7 @@ def test_the_import_contracts_hold(monkeypatch: pytest.MonkeyPatch, capfd: pytes
 # What is pinned.
 
 
-PINNED = ("bench.txt", "constraints.txt", "netns-build.txt", "netns.txt")
+PINNED = ("bench.txt", "constraints.txt", "mutants.txt", "netns-build.txt", "netns.txt")
 
 
 def _pins(file: str = "constraints.txt") -> dict[str, str]:
@@ -119,9 +119,10 @@ def test_what_has_to_be_compiled_is_pinned_by_itself() -> None:
     assert "netfilterqueue" not in _pins()
 
 
-def test_what_the_benchmark_needs_is_pinned_beside_the_rest() -> None:
-    rest, pins = _pins(), _pins("bench.txt")
-    assert "salabim" in pins.keys() - rest.keys()
+@pytest.mark.parametrize(("file", "needed"), [("bench.txt", "salabim"), ("mutants.txt", "mutmut")])
+def test_what_only_one_command_needs_is_pinned_beside_the_rest(file: str, needed: str) -> None:
+    rest, pins = _pins(), _pins(file)
+    assert needed in pins.keys() - rest.keys()
     # Both are installed into one environment.
     assert [name for name in pins if name in rest and pins[name].split()[0] != rest[name].split()[0]] == []
 
