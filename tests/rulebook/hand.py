@@ -260,7 +260,7 @@ class Story:
 
 
 #: The rules of what the server does by itself; that of leases counts its slots where it does not see whose they are.
-OF_THE_SERVER = ("R010", "R012", "R014", "R034", "R086", "R125")
+OF_THE_SERVER = ("R009", "R010", "R012", "R014", "R034", "R083", "R086", "R125")
 
 
 def check_finding(scenario: Scenario, rule: str, finding: Finding) -> None:
