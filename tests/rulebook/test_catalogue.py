@@ -154,9 +154,10 @@ def test_an_entry_says_what_its_file_says() -> None:
     for rule, said in data.items():
         entry = catalogue()[rule]
         assert (entry.text, entry.place, list(entry.binds)) == (said["text"], said["place"], said["binds"])
-        assert (entry.correction, entry.program) == (said.get("correction", ""), said.get("program", ""))
+        also = [said.get(each, "") for each in ("correction", "program", "later")]
+        assert [entry.correction, entry.program, entry.later] == also
 
 
 def test_an_entry_that_is_not_judged_says_so() -> None:
     entry = Entry(id="R000", text="", place="", binds=("DOC",))
-    assert (entry.judged, entry.test) == (False, "")
+    assert (entry.judged, entry.test, entry.boundary) == (False, "", "")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from harness.rulebook import Ruling
 from harness.rulebook.history import History
 from harness.rulebook.ledger import Ledger
+from harness.scenario import Event, Verb
 from harness.trace import NEVER, EdgeKind, Outcome, SlotChange
 from reference_server.protocol import Kind
 from tests.rulebook.hand import DAY, GRANTED, HOUR, LOST, MINUTE, MS, Story
 
 REGISTER, POLL, UNBIND = Kind.REGISTER, Kind.POLL, Kind.UNBIND
 HELD, VIOLATED, UNKNOWN = Ruling.HELD, Ruling.VIOLATED, Ruling.UNKNOWN
+DRIFT = "the clocks of the two hosts drift apart"
+UNEXPLAINED = "the reading lets a node outlive its slot, or a program is wrong"
 
 
 def unseen(*counts: tuple[int, int]) -> Story:
@@ -114,7 +119,7 @@ def test_a_register_after_the_return_hides_what_became_of_the_slot() -> None:
         (SlotChange.FREED, "the slot was given back by an unbind"),
         (SlotChange.DROPPED, "the server was destroyed, or lost its slots at a stop"),
         (SlotChange.LOST, "an earlier state of the server was put back"),
-        (SlotChange.VOID, "the reading lets a node outlive its slot, or a program is wrong"),
+        (SlotChange.VOID, UNEXPLAINED),
     ],
 )
 def test_an_overlap_is_put_down_to_what_took_the_slot(change: SlotChange, why: str) -> None:
@@ -124,6 +129,24 @@ def test_an_overlap_is_put_down_to_what_took_the_slot(change: SlotChange, why: s
     # a is registered up to the end of the run, an hour later.
     (note,) = story.until(2 * HOUR).judged("R034").notes
     assert (note.at_us, note.node) == (HOUR, "a")
+    assert note.message == f"access outlives the slot by {HOUR} us ({why})"
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        (Event(index=0, at_us=0, verb=Verb.CLOCK_STEP, host="server", by_us=1), "the server's wall clock was set"),
+        (Event(index=0, at_us=0, verb=Verb.CLOCK_DRIFT, host="server", ppm=Fraction(1)), DRIFT),
+        (Event(index=0, at_us=0, verb=Verb.CLOCK_DRIFT, host="a", ppm=Fraction(1)), DRIFT),
+        # Another node's clock is no reason.
+        (Event(index=0, at_us=0, verb=Verb.CLOCK_DRIFT, host="b", ppm=Fraction(1)), UNEXPLAINED),
+    ],
+)
+def test_an_overlap_is_put_down_to_clocks(event: Event, why: str) -> None:
+    story = Story(event)
+    story.registers("a")
+    story.slot("a", HOUR, SlotChange.VOID, 0)
+    (note,) = story.until(2 * HOUR).judged("R034").notes
     assert note.message == f"access outlives the slot by {HOUR} us ({why})"
 
 

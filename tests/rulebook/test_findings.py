@@ -10,9 +10,11 @@ from harness.rulebook import Ruling
 from harness.scenario import Event, Verb
 from harness.trace import SERVER_HOST, EdgeKind, Outcome, SlotChange, Status, TransitionReason
 from reference_server.protocol import Kind
-from tests.rulebook.hand import DAY, FIRST, GRANTED, HOUR, LOST, MINUTE, MS, REFUSED_PORT, SECOND, Story
+from tests.rulebook.hand import DAY, FIRST, GRANTED, HOUR, LOST, MINUTE, MS, REFUSED_PORT, SECOND, START, Story
 
 REGISTER, POLL, UNBIND = Kind.REGISTER, Kind.POLL, Kind.UNBIND
+INTERRUPTED = "the node turned from registered to interrupted here, without a reason"
+NOT_REJECTED = "the node did not turn from registered to rejected here"
 
 
 def used_twice() -> Story:
@@ -109,6 +111,28 @@ def accepted_a_forged_grant() -> Story:
     return story
 
 
+def accepted_a_forged_release() -> Story:
+    story = Story()
+    story.registers("a")
+    story.asks("a", UNBIND, HOUR, signature="simulated:forged")
+    return story
+
+
+def interrupted_for_nothing() -> Story:
+    story = Story()
+    story.registers("a")
+    story.turns("a", HOUR, Status.REGISTERED, Status.INTERRUPTED, TransitionReason.UNANSWERED)
+    return story
+
+
+def goes_on_after_its_expiry() -> Story:
+    # The grant of 6:00 carries the date of 6:00 and 5 ms, so a licence that ends at 7:00 has an hour less 5 ms to run.
+    story = Story(expires_us=START + 7 * HOUR)
+    story.registers("a")
+    story.beats("a", 2 * HOUR, 3)
+    return story.until(7 * HOUR)
+
+
 def turned_down_a_right_grant() -> Story:
     story = Story()
     story.asks("a", REGISTER, 0, outcome=Outcome.NEGATIVE)
@@ -142,6 +166,15 @@ FOUND: list[tuple[Callable[[], Story], str, int, str, str]] = [
         "a",
         "the node accepted a grant that fails validation (Incorrect License Format)",
     ),
+    (
+        accepted_a_forged_release,
+        "R006",
+        HOUR + 10 * MS,
+        "a",
+        "the node accepted a grant that fails validation (Incorrect License Format)",
+    ),
+    (interrupted_for_nothing, "R027", HOUR, "a", INTERRUPTED),
+    (goes_on_after_its_expiry, "R008", 7 * HOUR - 5 * MS, "a", NOT_REJECTED),
     (turned_down_a_right_grant, "R006", 10 * MS, "a", "the node turned down a grant"),
     (granted_by_another_date, "R005", HOUR + 5 * MS, "a", "the grant's date is -3600000000 us off the server's"),
 ]
@@ -222,3 +255,48 @@ def test_two_machines_with_one_licence_that_hold_too_much_are_noted() -> None:
     story.registers("a")
     story.registers("b", HOUR, live=2)
     assert story.judged("R018").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("slow_until_us", "ruling"), [(2 * HOUR + 5 * MS, Ruling.VIOLATED), (2 * HOUR + 5 * MS + 1, None)]
+)
+def test_what_a_slow_server_answers_may_leave_after_the_cut(slow_until_us: int, ruling: Ruling | None) -> None:
+    # The poll of 2:00 arrives 5 ms later; its answer came through a cut unless the server may have been slow then.
+    cut = Event(index=0, at_us=HOUR, verb=Verb.NETWORK_CUT, nodes=("a",), direction="answers")
+    slow = Event(index=1, at_us=HOUR, verb=Verb.SERVER_SLOW, until_us=2 * HOUR + 5 * MS + later_us, by_us=1)
+    story = Story(cut, slow)
+    story.registers("a")
+    story.asks("a", POLL, 2 * HOUR)
+    assert story.judged("R013").ruling is ruling
+
+
+# R028: who comes back by itself, to the microsecond.
+
+
+def back_at(back_us: int, *, polls: bool = True) -> Story:
+    """a, registered at 0, misses the poll of 2:00 and sends the next one at 4:00; the server is back at ``back_us``."""
+    story = Story()
+    story.registers("a")
+    story.edge("server", HOUR, EdgeKind.STOPPED)
+    story.misses("a", 2 * HOUR, first=True)
+    story.edge("server", back_us, EdgeKind.STARTED)
+    if polls:
+        story.asks("a", POLL, 4 * HOUR)
+        story.turns("a", 4 * HOUR + 10 * MS, Status.INTERRUPTED, Status.REGISTERED, TransitionReason.GRANTED)
+    return story
+
+
+@pytest.mark.parametrize("back_us", [3 * HOUR, 4 * HOUR, 4 * HOUR + 5 * MS])
+def test_a_poll_that_arrives_as_the_server_returns_is_a_reconnection(back_us: int) -> None:
+    judged = back_at(back_us).judged("R028")
+    assert (judged.ruling, judged.tested) == (Ruling.HELD, 1)
+
+
+@pytest.mark.parametrize(("end_us", "ruling"), [(4 * HOUR, Ruling.VIOLATED), (4 * HOUR - 1, Ruling.UNKNOWN)])
+def test_a_reconnection_that_is_due_as_the_run_ends_is_missed(end_us: int, ruling: Ruling) -> None:
+    assert back_at(3 * HOUR, polls=False).until(end_us).judged("R028").ruling is ruling
+
+
+@pytest.mark.parametrize(("end_us", "tested"), [(4 * HOUR + 10 * MS, 1), (4 * HOUR + 10 * MS - 1, 0)])
+def test_a_reconnection_is_judged_if_its_answer_comes_in_the_run(end_us: int, tested: int) -> None:
+    assert back_at(3 * HOUR).until(end_us).judged("R028").tested == tested

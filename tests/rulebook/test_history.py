@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from harness.rulebook import Ruling
@@ -174,3 +176,14 @@ def test_what_may_disturb_a_node_in_a_stretch(name: str, first_us: int, last_us:
     seen = history(Story(delay, slow, cut(0)))
     node = next(each for each in seen.nodes if each.name == name)
     assert seen.disturbed(node, first_us, last_us) is disturbed
+
+
+def test_a_run_of_polls_is_told_by_the_clock_of_its_node() -> None:
+    # a's clocks run a tenth fast: at 2:00 they show 2.2 h, and its polls are 2 h of theirs apart. The third one is sent
+    # when they show 6.2 h, which is at 6.2 / 1.1 h = 20290909090.9 us.
+    fast = Event(index=1, at_us=0, verb=Verb.CLOCK_DRIFT, host="a", ppm=Fraction(100_000))
+    story = Story(cut(4 * HOUR), fast)
+    story.trace.beats.add(0, 3, 1, 22 * HOUR // 10, 2 * HOUR, 20_290_909_091, 0)
+    seen = history(story)
+    (beat,) = seen.nodes[0].beats
+    assert seen.beat_into_cut(beat) == 20_290_909_091
