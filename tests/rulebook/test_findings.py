@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 import pytest
 
-from harness.rulebook import Ruling
+from harness.rulebook import Ruling, Sides
 from harness.scenario import Event, Verb
-from harness.trace import SERVER_HOST, EdgeKind, Outcome, SlotChange, Status, TransitionReason
+from harness.trace import SERVER_HOST, Edge, EdgeKind, Outcome, SlotChange, Status, Table, TransitionReason
 from reference_server.protocol import Kind
 from tests.rulebook.hand import DAY, FIRST, GRANTED, HOUR, LOST, MINUTE, MS, REFUSED_PORT, SECOND, START, Story
 
@@ -298,3 +299,72 @@ def test_a_reconnection_that_is_due_as_the_run_ends_is_missed(end_us: int, rulin
 @pytest.mark.parametrize(("end_us", "tested"), [(4 * HOUR + 10 * MS, 1), (4 * HOUR + 10 * MS - 1, 0)])
 def test_a_reconnection_is_judged_if_its_answer_comes_in_the_run(end_us: int, tested: int) -> None:
     assert back_at(3 * HOUR).until(end_us).judged("R028").tested == tested
+
+
+@pytest.mark.parametrize(
+    ("put_back_us", "tested"), [(HOUR - 1, 1), (HOUR, 0), (27 * HOUR, 0), (27 * HOUR + 1, 1), (None, 1)]
+)
+def test_a_stop_in_which_an_earlier_state_was_put_back_proves_nothing(put_back_us: int | None, tested: int) -> None:
+    # The first stop is from 1:00 to 27:00, which is 26 h. A second one is judged whatever happened in the first.
+    story = Story(days=5)
+    story.registers("a")
+    story.edge("server", HOUR, EdgeKind.STOPPED)
+    story.slot("a", DAY + 5 * MS + 1, SlotChange.VOID, 0)
+    story.edge("server", 27 * HOUR, EdgeKind.STARTED)
+    story.asks("b", REGISTER, 28 * HOUR)
+    story.slot("b", 28 * HOUR + 5 * MS, SlotChange.TAKEN, 1)
+    story.edge("server", 29 * HOUR, EdgeKind.STOPPED)
+    story.slot("b", 52 * HOUR + 5 * MS + 1, SlotChange.VOID, 0)
+    story.edge("server", 55 * HOUR, EdgeKind.STARTED)
+    if put_back_us is not None:
+        # What is put back is what there was, and rows are told in the order of time.
+        story.edge("server", put_back_us, EdgeKind.ROLLED_BACK, value=put_back_us)
+        story.trace.edges = in_order(story.trace.edges)
+    # That of b, and that of a if its stop proves something.
+    assert story.judged("R026").tested == 1 + tested
+
+
+def in_order(edges: Table[Edge]) -> Table[Edge]:
+    """Return the edges in order; at one instant a state is put back after the stop and before the start."""
+    ordered = Table(Edge)
+    for each in sorted(edges, key=lambda edge: (edge.at_us, edge.what == EdgeKind.STARTED)):
+        ordered.add(*each)
+    return ordered
+
+
+def test_an_unbind_that_succeeds_is_no_register_and_hides_none() -> None:
+    story = Story()
+    story.asks("a", UNBIND, 0)
+    story.registers("b", HOUR)
+    judged = story.judged("R098")
+    assert (judged.ruling, judged.tested) == (Ruling.HELD, 1)
+
+
+def test_the_node_reckons_what_is_left_of_a_licence_by_its_own_clock() -> None:
+    # a's clocks run twice as fast: 10 ms after sending they show 20 ms more. The grant is dated 5 ms past 0, so a
+    # licence that ends at 25 ms is over by then, and one that ends at 25 ms and a microsecond is not.
+    fast = Event(index=0, at_us=0, verb=Verb.CLOCK_DRIFT, host="a", ppm=Fraction(1_000_000))
+    for left_us, outcome in ((25 * MS, Outcome.NEGATIVE), (25 * MS + 1, Outcome.POSITIVE)):
+        story = Story(fast, expires_us=START + left_us)
+        story.asks("a", REGISTER, 0, outcome=outcome)
+        assert story.judged("R006").ruling is Ruling.HELD
+
+
+@pytest.mark.parametrize(("polled_us", "sides"), [(2 * HOUR, Sides(1, 0, 0)), (None, Sides(0, 1, 0))])
+def test_how_far_a_reconnection_is_from_the_limit_counts_from_the_last_contact(
+    polled_us: int | None, sides: Sides
+) -> None:
+    # Registered at 2:00; the server is down from 3:00 to just before 26:00, at which the 12th poll is due.
+    story = Story()
+    story.registers("a", 2 * HOUR)
+    if polled_us is not None:
+        story.asks("a", POLL, 4 * HOUR)
+    story.edge("server", 5 * HOUR if polled_us is not None else 3 * HOUR, EdgeKind.STOPPED)
+    first = 6 if polled_us is not None else 4
+    for k in range(first, 25, 2):
+        story.misses("a", k * HOUR, first=k == first)
+    story.edge("server", 25 * HOUR, EdgeKind.STARTED)
+    story.asks("a", POLL, 26 * HOUR)
+    story.turns("a", 26 * HOUR + 10 * MS, Status.INTERRUPTED, Status.REGISTERED, TransitionReason.GRANTED)
+    judged = story.judged("R028")
+    assert (judged.ruling, judged.sides) == (Ruling.HELD, sides)
