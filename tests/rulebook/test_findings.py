@@ -332,12 +332,13 @@ def in_order(edges: Table[Edge]) -> Table[Edge]:
     return ordered
 
 
-def test_an_unbind_that_succeeds_is_no_register_and_hides_none() -> None:
+def test_a_poll_that_succeeds_is_no_register_and_hides_none() -> None:
     story = Story()
-    story.asks("a", UNBIND, 0)
-    story.registers("b", HOUR)
+    story.registers("a")
+    story.asks("a", POLL, 2 * HOUR)
+    story.registers("b", 3 * HOUR)
     judged = story.judged("R098")
-    assert (judged.ruling, judged.tested) == (Ruling.HELD, 1)
+    assert (judged.ruling, judged.tested) == (Ruling.HELD, 2)
 
 
 def test_the_node_reckons_what_is_left_of_a_licence_by_its_own_clock() -> None:
