@@ -60,7 +60,7 @@ def _shown(column: str, cell: Cell) -> Text:
 
 
 def _how(row: Row) -> str:
-    how = ", ".join(row.ways) or "not yet"
+    how = ", ".join(row.ways)
     return f"{how}: {row.entry.correction}" if "corrected" in row.ways else how
 
 
