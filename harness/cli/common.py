@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FAILED",
+    "INTERRUPTED",
     "PATHS",
     "UNJUDGED",
     "WRONG",
@@ -38,6 +39,8 @@ __all__ = [
 
 #: Exit codes: what a rule or an expectation found, a wrong call or file, a rule that could not be judged.
 FAILED, WRONG, UNJUDGED = 1, 2, 3
+#: What a program ends with that was interrupted.
+INTERRUPTED = 130
 
 PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 

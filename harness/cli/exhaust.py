@@ -7,7 +7,7 @@ from functools import partial
 
 import click
 
-from harness.cli.common import FAILED, check_system, no_verdict, read_readings
+from harness.cli.common import FAILED, INTERRUPTED, check_system, no_verdict, read_readings
 from reference_server.readings import Reading
 
 __all__ = ["exhaust"]
@@ -41,7 +41,7 @@ def exhaust(
     A family has two or three nodes, one or two slots, and every order of a few events on the instants at which the
     timing law changes its mind, a tick to each side of them included.
 
-    Exit codes: 0 no rule was violated; 1 one was; 2 the call is wrong.
+    Exit codes: 0 no rule was violated; 1 one was, or a system under test raised; 2 the call is wrong; 130 interrupted.
     """
     from rich.console import Console
 
@@ -82,11 +82,15 @@ def exhaust(
                     advance(numbers)
         except InternalError as error:
             raise no_verdict(error) from None
-        held = len(tested) - len(Counter(rule for _, rule in broken))
+        except KeyboardInterrupt:
+            click.echo(f"interrupted in {family.name}, after {worlds} of its worlds", err=True)
+            raise SystemExit(INTERRUPTED) from None
+        held = len(tested) - sum(rule in tested for rule in Counter(rule for _, rule in broken))
         click.echo(f"{family.name} [{question.reading}]: {family.summary}")
         click.echo(f"  {worlds} worlds, which are all; {held} of {len(tested)} rules put to the test held in every one")
         for which, rule in sorted(broken)[:_NAMED]:
-            click.echo(f"  {rule} violated in world {which}: fdl-harness exhaust {family.name} --print {which}")
+            what = f"{rule} violated" if rule in tested else rule
+            click.echo(f"  {what} in world {which}: fdl-harness exhaust {family.name} --print {which}")
         if len(broken) > _NAMED:
             click.echo(f"  and {len(broken) - _NAMED} times more")
         violated = violated or bool(broken)

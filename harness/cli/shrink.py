@@ -93,7 +93,8 @@ def shrink(
         raise click.BadParameter(f"{output.parent} is no folder.", param_hint="'--output'")
     check_system("server", server)
     check_system("node", node)
-    is_seed = scenario.isdecimal() and not Path(scenario).exists()
+    # No more digits than the seeds of a sweep have.
+    is_seed = scenario.isascii() and scenario.isdecimal() and len(scenario) <= 15 and not Path(scenario).exists()
     if is_seed:
         worlds = _worlds_of(int(scenario), profile, rule)
         drawn_from = int(scenario) if seed is None else seed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,7 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import FAILED, check_system, claim, make_folder, no_verdict, read_readings, read_seeds, write
+from harness.cli.common import (
+    FAILED,
+    INTERRUPTED,
+    check_system,
+    claim,
+    make_folder,
+    no_verdict,
+    read_readings,
+    read_seeds,
+    write,
+)
 from reference_server.readings import Reading
 
 if TYPE_CHECKING:
@@ -17,9 +28,6 @@ if TYPE_CHECKING:
     from harness.sweep.trial import Trial
 
 __all__ = ["sweep"]
-
-#: What a program ends with that was interrupted.
-_INTERRUPTED = 130
 
 
 @click.command()
@@ -127,6 +135,13 @@ def sweep(
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or error
             raise click.UsageError(f"{ledger_file} cannot be used as a ledger: {why}") from None
+
+        def save(trials: Iterable[Trial]) -> None:
+            for trial in trials:
+                if folder is not None and trial.breaches:
+                    write(folder / f"seed-{trial.seed}.toml", [world_as_file(question, trial.seed)])
+
+        save(done.values())
         left = [seed for seed in seeds if seed not in done] if done else seeds
         interrupted = False
         try:
@@ -136,11 +151,9 @@ def sweep(
             ):
                 for trials in running:
                     done.update((trial.seed, trial) for trial in trials)
+                    save(trials)
                     if ledger is not None:
                         ledger.add(trials)
-                    for trial in trials:
-                        if folder is not None and trial.breaches:
-                            write(folder / f"seed-{trial.seed}.toml", [world_as_file(question, trial.seed)])
                     advance(len(trials))
         except KeyboardInterrupt:
             interrupted = True
@@ -157,7 +170,7 @@ def sweep(
     if interrupted:
         again = f"; the same call goes on from {ledger_file}" if ledger_file else "; with --resume FILE it could go on"
         click.echo(f"interrupted after {len(ordered)} of {len(seeds)} worlds{again}", err=True)
-        raise SystemExit(_INTERRUPTED)
+        raise SystemExit(INTERRUPTED)
     if any(trial.breaches for trial in ordered):
         raise SystemExit(FAILED)
 

@@ -154,7 +154,8 @@ def _follow(data: Any, loc: Loc, *, absent_too: bool) -> Any:
         if part not in here:
             if absent_too and all(isinstance(each, str) for each in loc[loc.index(part) :]):
                 return None
-            raise Mistake(f"{way}, which is not in the file", f"{one_of(here, part)}; or a range: {way}=LOW..HIGH")
+            whole = ".".join([way, *map(str, loc[loc.index(part) + 1 :])])
+            raise Mistake(f"{way}, which is not in the file", f"{one_of(here, part)}; or a range: {whole}=LOW..HIGH")
         here = here[part]
     return here
 

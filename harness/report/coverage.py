@@ -187,7 +187,7 @@ def _read_json(file: Path, expected: str) -> Any:
     text = _read(file, expected)
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Mistake(f"{file}, which is no JSON", expected) from None
 
 
@@ -196,6 +196,8 @@ def _read(file: Path, expected: str) -> str:
         return file.read_text(encoding="utf-8")
     except OSError as error:
         raise Mistake(f"{file}, which cannot be read: {error.strerror or error}", expected) from None
+    except UnicodeDecodeError:
+        raise Mistake(f"{file}, which is no text in UTF-8", expected) from None
 
 
 def change_lines(lost: Sequence[Change], gained: Sequence[Change], file: Path) -> Iterator[str]:

@@ -70,7 +70,9 @@ def _sentence(steps: Sequence[Step], shown: Callable[[int], str], words: _Words)
         return "; ".join(_spans(steps, shown, words))
     parts = [f"{words.amount(first)} up to {shown(first.last)}", f"{words.amount(last)} from {shown(last.first)}"]
     halves = [step for step in steps[1:-1] if step.holding * 2 >= step.total]
-    if halves:
+    fewest = first if all(rises) else last
+    # Where at least half hold over the whole range, there is nowhere that it ends.
+    if halves and fewest.holding * 2 < fewest.total:
         edge = f"from {shown(halves[0].first)}" if all(rises) else f"up to {shown(halves[-1].last)}"
         parts.insert(1, f"{words.half} {edge}")
     return ", ".join(parts)

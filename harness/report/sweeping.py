@@ -89,7 +89,7 @@ def world_as_file(question: Question, seed: int) -> str:
     """Return the world of ``seed`` as a scenario file, with its repair."""
     comment = (
         f"The world of seed {seed}, by fdl-harness {question.version}: {question.command(seed)}\n"
-        f"What chance does in it comes from the seed as well: fdl-harness run FILE --seed {seed}"
+        f"To run this file: fdl-harness run FILE --seed {seed}{question.options}. Liveness is judged by sweep alone."
     )
     return printed(healed_world(question, seed).scenario, comment=comment)
 

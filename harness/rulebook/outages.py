@@ -98,14 +98,20 @@ def _is_gone(history: History, node: NodeView, stop: Downtime, back_us: int) -> 
         told = [*GONE, SlotChange.RESTORED]
         changes = [slot.change for slot in node.slots if stop.start_us <= slot.at_us <= back_us and slot.change in told]
         return bool(changes) and changes[-1] in GONE
-    counted = [count.live for count in history.trace.counts if count.at_us == back_us and count.live != NEVER]
-    if counted:
-        return counted[0] <= history.once(Ledger).live_at(back_us)
+    counted = _counted(history, back_us)
+    if counted is not None:
+        return counted <= history.once(Ledger).live_at(back_us)
     for each in due(history):
         asked = each.exchange
         if history.owner[asked.node] == node.place and asked.arrived_us >= back_us and asked.kind != Kind.UNBIND:
             return None if asked.kind == Kind.REGISTER else asked.verdict != Verdict.GRANTED
     return None
+
+
+def _counted(history: History, true_us: int) -> int | None:
+    """Return how many slots were live at ``true_us``, as the program said, ``None`` if it was not asked."""
+    counted = (count.live for count in history.trace.counts if count.at_us == true_us and count.live != NEVER)
+    return next(counted, None)
 
 
 def _refused(history: History) -> list[tuple[Exchange, Downtime]]:
@@ -223,7 +229,8 @@ def closed_is_not_registered(history: History, tally: Tally) -> None:
     every slot that was held when it was closed, once it has been started again.
 
     Whether that slot outlives the closing is a question of the reading (Q02): `windows-close` lets every one go, the
-    others let it live for as long as the 24 hours do. Where the slots cannot be seen, the next poll has to tell.
+    others let it live for as long as the 24 hours do. Where the slots cannot be seen, their number at the start has to
+    tell, and else the next poll.
     """
     for asked, _ in history.once(_refused):
         node = history.nodes[asked.node]
@@ -246,6 +253,9 @@ def _lives(history: History, node: NodeView, back_us: int) -> tuple[bool | None,
     has_to = _live_after(history.once(_changes_due)[node.place], back_us)
     if history.trace.sees_slots:
         return _live_after([slot for slot in node.slots if slot.server == 0], back_us), has_to
+    counted = _counted(history, back_us)
+    if counted is not None:
+        return has_to == (counted == history.once(Ledger).live_at(back_us)), has_to
     for each in due(history):
         asked = each.exchange
         if history.owner[asked.node] == node.place and asked.arrived_us >= back_us and asked.kind != Kind.UNBIND:

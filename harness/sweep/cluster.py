@@ -28,7 +28,7 @@ def on_dask(address: str) -> Iterator[Workers]:
         client: Any = Client(address, timeout=_TIMEOUT_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, ImportError) as error:
         raise Mistake(
-            f"no Dask scheduler at {address} ({str(error).splitlines()[0]})",
+            f"no Dask scheduler at {address} ({next(iter(str(error).splitlines()), type(error).__name__)})",
             "the address of one that runs, such as tcp://10.0.0.1:8786",
         ) from None
     with client:

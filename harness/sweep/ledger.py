@@ -58,7 +58,7 @@ class Ledger:
 
     def _check(self, line: str, question: Question) -> None:
         try:
-            found = json.loads(line)["fdl-harness sweep"]
+            found = dict(json.loads(line)["fdl-harness sweep"])
         except (ValueError, KeyError, TypeError):
             raise Mistake(f"{self._path}, which is no ledger of a sweep", "one, or a file that is not there") from None
         for key, value in asdict(question).items():
@@ -69,9 +69,12 @@ class Ledger:
     def _trial(self, number: int, line: str) -> Trial:
         try:
             data = json.loads(line)
-            breaches = tuple(Breach(**each) for each in data["breaches"])
+            breaches = tuple(
+                Breach(str(each["what"]), int(each["at_us"]), each["node"], str(each["message"]))
+                for each in data["breaches"]
+            )
             return Trial(
-                seed=data["seed"],
+                seed=int(data["seed"]),
                 kinds=tuple(data["kinds"]),
                 tested=tuple(data["tested"]),
                 digest=data["digest"],

@@ -16,7 +16,7 @@ from harness.faults import timeline_problems
 from harness.rulebook import Ruling
 from harness.runner import Job, run_one
 from harness.scenario import Event, LicenceSpec, Scenario, Verb
-from harness.sweep.trial import Question
+from harness.sweep.trial import Question, Why
 from reference_server.readings import reading_named
 
 __all__ = ["FAMILIES", "Family", "Found", "explore"]
@@ -45,7 +45,7 @@ def _around(*instants_us: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """Worlds of so many ``nodes``, which register at 0, and ``capacity``: all with one to ``events`` events.
+    """Worlds of so many ``nodes``, which register at 0, and ``capacity``: all with none to ``events`` events.
 
     An event is one of ``choices``: a verb, whom it is about and one of ``instants_us``.
     """
@@ -147,7 +147,10 @@ FAMILIES = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What came of some numbers: how many were worlds, how many of these tested each rule, and which broke which."""
+    """What came of some numbers: how many were worlds, how many of these tested each rule, and which broke which.
+
+    In place of a rule stands *trouble* where a system under test raised.
+    """
 
     worlds: int
     tested: Counter[str]
@@ -163,8 +166,10 @@ def explore(question: Question, numbers: Sequence[int]) -> Found:
         if scenario is None:
             continue
         worlds += 1
-        job = Job(scenario=scenario, reading=reading, server=question.server, node=question.node)
-        for judgement in run_one(job).judgements.values():
+        result = run_one(Job(scenario=scenario, reading=reading, server=question.server, node=question.node))
+        if result.troubles:
+            broken.append((number, Why.TROUBLE.value))
+        for judgement in result.judgements.values():
             tested[judgement.rule] += bool(judgement.tested)
             if judgement.ruling is Ruling.VIOLATED or judgement.trouble:
                 broken.append((number, judgement.rule))

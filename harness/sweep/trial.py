@@ -47,12 +47,15 @@ class Question:
 
     def command(self, seed: int) -> str:
         """Return the command that runs just ``seed`` again."""
-        parts = [f"fdl-harness sweep --seeds {seed}"]
-        parts += [f"--profile {self.profile}"] if self.profile != "default" else []
-        parts += [f"--reading {self.reading}"] if self.reading != "literal" else []
-        parts += [f"--server {shlex.quote(self.server)}"] if self.server else []
-        parts += [f"--node {shlex.quote(self.node)}"] if self.node else []
-        return " ".join(parts)
+        profile = f" --profile {self.profile}" if self.profile != "default" else ""
+        return f"fdl-harness sweep --seeds {seed}{profile}{self.options}"
+
+    @property
+    def options(self) -> str:
+        """The options that say under which reading what is tested, each with a blank before it."""
+        options = f" --reading {self.reading}" if self.reading != "literal" else ""
+        options += f" --server {shlex.quote(self.server)}" if self.server else ""
+        return options + (f" --node {shlex.quote(self.node)}" if self.node else "")
 
 
 @dataclass(frozen=True, slots=True)

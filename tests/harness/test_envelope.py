@@ -315,6 +315,7 @@ def test_a_value_is_written_as_it_is_read(notation: Notation, value: int, writte
         ("title[0]", 'found [0] after title, which is "The server is stopped", expected the key of a table'),
         ("title.x", 'found .x after title, which is "The server is stopped", expected title alone'),
         ("events[0].last", "(did you mean lasts?); or a range: events[0].last=LOW..HIGH"),
+        ("server.ttl", "or a range: server.ttl=LOW..HIGH"),
         ("event[0].lasts=1h..2h", "(did you mean events?)"),
         ("title", 'found "The server is stopped" at title, expected a duration or a number, or a range: title=LOW..'),
         ("start", "at start, expected a duration or a number, since only these are varied"),
@@ -375,6 +376,8 @@ LOST, BACK = ("survives", "lapses"), ("lapses", "survives")
         ),
         ([(0, 5), (1, 6), (2, 7)], True, "every node survives up to 5us, half up to 7us, 1 of 4 survive from 8us"),
         ([(0, 5), (1, 6), (2, 7), (3, 8)], False, "none up to 5us, half from 7us, every node survives from 9us"),
+        # More than half still survive at the end of the range, so it is nowhere that no more than half do.
+        ([(0, 5), (1, 6)], True, "every node survives up to 5us, 2 of 4 survive from 7us"),
     ],
 )
 def test_a_sentence(flips: list[tuple[int, int]], survive: bool, sentence: str) -> None:

@@ -66,7 +66,9 @@ def test_a_ledger_of_another_question_is_left_alone(path: Path, other: Question,
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("text", ["a shopping list\n", "[]\n", '{"other": 1}\n', "no end of a line"])
+@pytest.mark.parametrize(
+    "text", ["a shopping list\n", "[]\n", '{"other": 1}\n', '{"fdl-harness sweep": 1}\n', "no end of a line"]
+)
 def test_another_file_is_not_overwritten(path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(Mistake, match="which is no ledger of a sweep"):
@@ -74,7 +76,9 @@ def test_another_file_is_not_overwritten(path: Path, text: str) -> None:
     assert path.read_text() == text
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"seed": 1}', "null"])
+@pytest.mark.parametrize(
+    "line", ["{", "[]", '{"seed": 1}', "null", '{"seed": [], "kinds": [], "tested": [], "digest": "", "breaches": []}']
+)
 def test_a_line_that_tells_nothing_is_named(path: Path, line: str) -> None:
     with Ledger(path, Question()) as ledger:
         ledger.add([CLEAN])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner, Result
 
+from fake_fdl_nodes.node import Effect, Node
 from harness.cli import main
 from harness.scenario_file import loads
 from harness.sweep import small
@@ -67,6 +68,30 @@ def test_a_wrong_server_is_found_and_its_world_printed() -> None:
     line = next(line for line in done.stdout.splitlines() if "R034 violated in world" in line)
     printed = CliRunner().invoke(main, line.split("fdl-harness ")[1].split())
     assert len(loads(printed.stdout).events) == 1
+
+
+class Fragile(Node):
+    """Raises when its program ends."""
+
+    def stop(self) -> list[Effect]:
+        raise RuntimeError("on purpose")
+
+
+def test_a_node_that_raises_does_not_pass() -> None:
+    # Of the 11 worlds with one event, its program ends in two: at 0 and at 2 h.
+    done = call("ones", "--node", "tests.harness.sweep.test_small:Fragile")
+    assert done.exit_code == 1
+    assert sum(line.startswith("  trouble in world ") for line in done.stdout.splitlines()) == 2
+
+
+def test_an_interrupt_tells_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.sweep.workers.spread", interrupted)
+    done = call("tiny")
+    assert (done.exit_code, done.stdout) == (130, "")
+    assert done.stderr == "interrupted in tiny, after 0 of its worlds\n"
 
 
 def test_what_is_run_is_told_by_numbers() -> None:

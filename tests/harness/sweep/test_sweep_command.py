@@ -60,6 +60,16 @@ def test_what_is_wrong_is_grouped_by_rule_and_can_be_run_again(folder: Path) -> 
     saved = sorted((folder / "worlds").glob("*.toml"))
     assert {each.name for each in saved} == {f"seed-{each['seed']}.toml" for each in found if each["breaches"]}
     assert CliRunner().invoke(main, ["run", "worlds"]).exit_code == 0
+    # The file says how it is run with what it was that went wrong in it.
+    command = f"fdl-harness run FILE --seed {wrong[0]['seed']} --server {WRONG}"
+    text = (folder / "worlds" / f"seed-{wrong[0]['seed']}.toml").read_text()
+    assert command in text
+    call = command.replace("FILE", f"worlds/seed-{wrong[0]['seed']}.toml").split()[1:]
+    assert CliRunner().invoke(main, call).exit_code == 1
+    # What is in a ledger is saved, too.
+    sweep("--seeds", "0..30", "--server", WRONG, "--resume", "ledger.jsonl")
+    sweep("--seeds", "0..30", "--server", WRONG, "--resume", "ledger.jsonl", "--save", "later")
+    assert sorted(each.name for each in (folder / "later").iterdir()) == [each.name for each in saved]
 
 
 def test_a_world_is_printed_as_a_file(folder: Path) -> None:
