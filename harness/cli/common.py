@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.rulebook import Entry
     from harness.runner import InternalError
     from harness.scenario import Scenario
+    from harness.sweep.worlds import Profile
     from harness.systems import Kind
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "load_all",
     "make_folder",
     "no_verdict",
+    "one_reading",
+    "profile_named",
     "read_instant",
     "read_readings",
     "read_seeds",
@@ -72,6 +75,23 @@ def read_seeds(_context: click.Context, _parameter: click.Parameter, text: str |
     if after <= first:
         raise click.BadParameter(f"found {text!r}, which has no seed: its end is left out, as in 0..10000.")
     return range(first, after)
+
+
+def one_reading(readings: Sequence[Reading], what: str) -> Reading:
+    """Return the only one of ``readings``; ``what`` is done under one at a time."""
+    if len(readings) > 1:
+        raise click.BadParameter(f"{what} under one reading at a time.", param_hint="'--reading'")
+    return readings[0]
+
+
+def profile_named(name: str) -> Profile:
+    """Return the profile of random worlds that is called ``name``."""
+    from harness.problems import one_of
+    from harness.sweep.worlds import PROFILES
+
+    if name not in PROFILES:
+        raise click.BadParameter(f"found {name!r}, expected {one_of(PROFILES, name)}.", param_hint="'--profile'")
+    return PROFILES[name]
 
 
 def read_instant(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.common import WRONG, claim, load_all, no_verdict, read_readings, write
+from harness.cli.common import WRONG, claim, load_all, no_verdict, one_reading, read_readings, write
 from reference_server.readings import Reading
 
 __all__ = ["envelope"]
@@ -67,8 +67,8 @@ def envelope(
     from harness.scenario_file import read
 
     (as_it_is,) = load_all([scenario])
-    if readings is not None and len(readings) > 1:
-        raise click.BadParameter("margins are found under one reading at a time.", param_hint="'--reading'")
+    if readings is not None:
+        one_reading(readings, "margins are found")
     if plot_file is not None:
         if plot_file.suffix.lower() not in PICTURES:
             raise click.BadParameter(f"{plot_file} ends in none of {', '.join(PICTURES)}.", param_hint="'--plot'")

@@ -7,7 +7,7 @@ from functools import partial
 
 import click
 
-from harness.cli.common import FAILED, INTERRUPTED, check_system, no_verdict, read_readings
+from harness.cli.common import FAILED, INTERRUPTED, check_system, no_verdict, one_reading, read_readings
 from reference_server.readings import Reading
 
 __all__ = ["exhaust"]
@@ -55,8 +55,7 @@ def exhaust(
     for name in families:
         if name not in FAMILIES:
             raise click.BadParameter(f"found {name!r}, expected {one_of(FAMILIES, name)}.", param_hint="FAMILY")
-    if len(readings) > 1:
-        raise click.BadParameter("worlds are run under one reading at a time.", param_hint="'--reading'")
+    reading = one_reading(readings, "worlds are run")
     check_system("server", server)
     check_system("node", node)
     chosen = [FAMILIES[name] for name in families or FAMILIES]
@@ -70,7 +69,7 @@ def exhaust(
         return
     violated = False
     for family in chosen:
-        question = Question(profile=family.name, reading=readings[0].name, server=server, node=node)
+        question = Question(profile=family.name, reading=reading.name, server=server, node=node)
         worlds, tested, broken = 0, Counter[str](), list[tuple[int, str]]()
         crew = here(workers) if workers > 1 else None
         try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import FAILED, claim, load_all, no_verdict, read_seeds, write
+from harness.cli.common import FAILED, claim, load_all, no_verdict, profile_named, read_seeds, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -148,10 +148,7 @@ def _chosen(
 
 def _worlds(seeds: range, profile: str) -> list[Scenario]:
     """Return the random worlds of ``seeds``, with their repairs."""
-    from harness.problems import one_of
     from harness.sweep.trial import Question, healed_world
-    from harness.sweep.worlds import PROFILES
 
-    if profile not in PROFILES:
-        raise click.BadParameter(f"found {profile!r}, expected {one_of(PROFILES, profile)}.", param_hint="'--profile'")
-    return [healed_world(Question(profile=profile), seed).scenario for seed in seeds]
+    question = Question(profile=profile_named(profile).name)
+    return [healed_world(question, seed).scenario for seed in seeds]

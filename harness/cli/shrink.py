@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import FAILED, check_system, load_all, no_verdict, read_readings, write
+from harness.cli.common import (
+    FAILED,
+    check_system,
+    load_all,
+    no_verdict,
+    one_reading,
+    profile_named,
+    read_readings,
+    write,
+)
 from reference_server.readings import Reading
 
 if TYPE_CHECKING:
@@ -85,8 +94,8 @@ def shrink(
 
     if rule is not None and expect is not None:
         raise click.UsageError("--rule and --expect name two things; only one can be looked for.")
-    if readings is not None and len(readings) > 1:
-        raise click.BadParameter("it is shrunk under one reading at a time.", param_hint="'--reading'")
+    if readings is not None:
+        one_reading(readings, "it is shrunk")
     if output is not None and output.suffix != ".toml":
         raise click.BadParameter(f"{output} is not named like a scenario (*.toml).", param_hint="'--output'")
     if output is not None and not output.parent.is_dir():
@@ -144,14 +153,11 @@ def _worlds_of(seed: int, profile: str, rule: str | None) -> list[tuple[Scenario
 
     That is its world, the same with its repair, and at last whether a node does not come back after that.
     """
-    from harness.problems import one_of
     from harness.shrinking import LIVENESS
     from harness.sweep.healing import heal
-    from harness.sweep.worlds import PROFILES, world
+    from harness.sweep.worlds import world
 
-    if profile not in PROFILES:
-        raise click.BadParameter(f"found {profile!r}, expected {one_of(PROFILES, profile)}.", param_hint="'--profile'")
-    plain = world(seed, PROFILES[profile]).scenario
+    plain = world(seed, profile_named(profile)).scenario
     ruled = [] if rule == LIVENESS else [(plain, rule), (heal(plain).scenario, rule)]
     return [*ruled, (plain, LIVENESS)] if rule in (None, LIVENESS) else [*ruled]
 

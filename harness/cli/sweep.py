@@ -17,6 +17,8 @@ from harness.cli.common import (
     claim,
     make_folder,
     no_verdict,
+    one_reading,
+    profile_named,
     read_readings,
     read_seeds,
     write,
@@ -87,7 +89,7 @@ def sweep(
     """
     from rich.console import Console
 
-    from harness.problems import Mistake, one_of
+    from harness.problems import Mistake
     from harness.report.sweeping import sweep_as_text, sweep_lines, world_as_file
     from harness.report.table import progress
     from harness.runner import InternalError
@@ -95,20 +97,17 @@ def sweep(
     from harness.sweep.sweeping import sweep as run_sweep
     from harness.sweep.trial import Question
     from harness.sweep.workers import here
-    from harness.sweep.worlds import PROFILES
 
     if profiles:
         _list_profiles()
         return
-    if profile not in PROFILES:
-        raise click.BadParameter(f"found {profile!r}, expected {one_of(PROFILES, profile)}.", param_hint="'--profile'")
-    if len(readings) > 1:
-        raise click.BadParameter("worlds are swept under one reading at a time.", param_hint="'--reading'")
+    profile_named(profile)
+    reading = one_reading(readings, "worlds are swept")
     if dask is not None and find_spec("distributed") is None:
         raise click.UsageError("--dask needs distributed, which is not installed: pip install 'fdl-harness[dask]'.")
     if dask is not None and workers > 1:
         raise click.UsageError("--dask and -j: a cluster has its own workers; give one of them.")
-    question = Question(profile=profile, reading=readings[0].name, server=server, node=node)
+    question = Question(profile=profile, reading=reading.name, server=server, node=node)
     if prints:
         if len(seeds) > 1:
             raise click.UsageError("--print prints the world of one seed; --seeds 42, say.")

@@ -93,7 +93,7 @@ _PLACES = {name: place for place, name in enumerate(_CODES)}
 def reaches(each: Due, check: str) -> bool:
     """Tell whether a register or poll passes every check before ``check``."""
     asked = each.exchange
-    if asked.form or asked.kind == Kind.UNBIND or each.view.seen != NEVER_SEEN:
+    if asked.form or asked.kind == Kind.UNBIND or not each.fresh:
         return False
     return not each.failing or _PLACES[each.failing[0]] >= _PLACES[check]
 

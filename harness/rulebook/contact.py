@@ -151,7 +151,7 @@ def silence_voids_the_slot(history: History, tally: Tally) -> None:
         name = history.nodes[asked.node].name
         if asked.kind != Kind.POLL or asked.form:
             continue
-        if each.view.live and each.view.seen == NEVER_SEEN:
+        if each.view.live and each.fresh:
             tally.side(each.view.age_us - limit_us)
         if asked.verdict == Verdict.GRANTED and not each.view.live:
             tally.broken(asked.arrived_us, name, "a poll was granted although its slot was void")

@@ -180,26 +180,19 @@ def unhealed(healed: Healed, result: Result) -> list[Unhealed]:
         return []
     found = []
     for node in healed.entitled:
-        before = result.status(node, at=_just_before(healed.asked_us))
-        if before == "registered" or before in ("unregistered", "lapsed"):
+        before = result.status(node, at=f"{healed.asked_us - 1}us")
+        if before in ("registered", "unregistered", "lapsed"):
             continue
         if trace.sees_slots and _holds_slot(result, node, healed.asked_us):
-            message = f"{before}, though it holds a slot and everything was right from {_at(healed.repaired_us)} on"
+            since = format_instant(healed.repaired_us)
+            message = f"{before}, though it holds a slot and everything was right from {since} on"
             found.append(Unhealed(node, healed.asked_us, message))
     for node in healed.entitled:
         after = result.status(node, at=f"{healed.registered_us}us")
         if after != "registered":
-            message = f"{after}, though its administrator registered it at {_at(healed.asked_us)}"
+            message = f"{after}, though its administrator registered it at {format_instant(healed.asked_us)}"
             found.append(Unhealed(node, healed.registered_us, message))
     return found
-
-
-def _just_before(true_us: int) -> str:
-    return f"{true_us - 1}us"
-
-
-def _at(true_us: int) -> str:
-    return format_instant(true_us)
 
 
 def _holds_slot(result: Result, node: str, before_us: int) -> bool:

@@ -15,7 +15,7 @@ from harness.scenario import SERVER, Certificate, Event, Verb
 from harness.sweep.draws import Draws
 from reference_server.addresses import format_address
 
-__all__ = ["ADDRESSES", "BOX", "ELSEWHERE", "KINDS", "SERVER_ADDRESS", "Cast", "Kind"]
+__all__ = ["ADDRESSES", "DAY", "HOUR", "KINDS", "MINUTE", "Cast", "Kind"]
 
 TICK = 1
 SECOND = 1_000_000
@@ -108,9 +108,9 @@ def _instant(draw: Draws, cast: Cast, what: str = "at") -> int:
     return min(max(at_us + near_us, 0), cast.duration_us)
 
 
-def _poll(draw: Draws, cast: Cast) -> int:
-    """Draw an instant at which some node polls, if nothing has come in between."""
-    node = draw.pick("of", cast.nodes)
+def _poll(draw: Draws, cast: Cast, *names: str) -> int:
+    """Draw an instant at which some node, or one of ``names``, polls if nothing has come in between."""
+    node = draw.pick("of", [node for node in cast.nodes if not names or node.name in names])
     return (node.register_us or 0) + draw.number("poll", 0, cast.duration_us // (2 * HOUR)) * 2 * HOUR
 
 
@@ -283,7 +283,7 @@ def _moves(draw: Draws, cast: Cast) -> list[Event]:
     address = cast.first_address + offset
     if draw.happens("restarted", 50):
         # It polls again as it is started, just about when that is no clone's poll any more.
-        poll_us = _poll(draw, replace(cast, nodes=tuple(node for node in cast.nodes if node.name in nodes)))
+        poll_us = _poll(draw, cast, *nodes)
         until_us = poll_us + 105 * MINUTE + draw.pick("tick", (-TICK, 0, 0, TICK))
         if until_us <= cast.duration_us:
             stop = _event(Verb.NODE_STOP, poll_us + HOUR, until_us=until_us, nodes=nodes)
@@ -433,7 +433,7 @@ def _steps(draw: Draws, cast: Cast) -> list[Event]:
 
 def _step_of_node(draw: Draws, cast: Cast, host: str, by_us: int) -> list[Event]:
     wrong = _event(Verb.CLOCK_STEP, _instant(draw, cast), host=host, by_us=by_us)
-    poll_us = _poll(draw, replace(cast, nodes=tuple(node for node in cast.nodes if node.name == host)))
+    poll_us = _poll(draw, cast, host)
     if draw.happens("any time", 60) or not 0 < poll_us < cast.duration_us - MINUTE:
         return [wrong]
     # Meanwhile it waits for an answer, which comes late or never.

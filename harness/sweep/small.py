@@ -16,15 +16,13 @@ from harness.faults import timeline_problems
 from harness.rulebook import Ruling
 from harness.runner import Job, run_one
 from harness.scenario import Event, LicenceSpec, Scenario, Verb
+from harness.sweep.kinds import DAY, HOUR
 from harness.sweep.trial import Question, Why
 from reference_server.readings import reading_named
 
 __all__ = ["FAMILIES", "Family", "Found", "explore"]
 
-_SECOND = 1_000_000
-_HOUR = 3_600 * _SECOND
-_DAY = 24 * _HOUR
-_PERIOD = 2 * _HOUR
+_PERIOD = 2 * HOUR
 _LATENCY = 5_000
 _START_US = 1_772_323_200_000_000  # 2026-03-01T00:00:00Z
 _FIRST_ADDRESS = 0xC0A86419  # 192.168.100.25
@@ -56,7 +54,7 @@ class Family:
     capacity: int
     events: int
     instants_us: tuple[int, ...]
-    duration_us: int = _DAY + 3 * _PERIOD
+    duration_us: int = DAY + 3 * _PERIOD
     choices: tuple[Event, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -109,9 +107,9 @@ class Family:
 
 #: The instants of a node that registers at 0: sending, arrival and answer of its register and of a poll; its deadline
 #: and the end of its slot, counted from either.
-_SENT = (0, _PERIOD, _DAY, _DAY + _PERIOD)
+_SENT = (0, _PERIOD, DAY, DAY + _PERIOD)
 _ALL = _around(*_SENT, *(at_us + _LATENCY for at_us in _SENT), *(at_us + 2 * _LATENCY for at_us in _SENT))
-_FEW = (0, _LATENCY, _PERIOD, _PERIOD + _LATENCY, _DAY, _DAY + 1, _DAY + _LATENCY, _DAY + _LATENCY + 1, _DAY + _PERIOD)
+_FEW = (0, _LATENCY, _PERIOD, _PERIOD + _LATENCY, DAY, DAY + 1, DAY + _LATENCY, DAY + _LATENCY + 1, DAY + _PERIOD)
 
 #: Every family, by its name.
 FAMILIES = {

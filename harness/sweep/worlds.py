@@ -107,7 +107,7 @@ def world(seed: int, profile: Profile) -> World:
     kinds = [name for name in profile.kinds if draw.happens(f"has {name}", 25)]
     events: list[Event] = []
     had: list[str] = []
-    # A world without any kind is one in ten thousand, and worth a run, too.
+    # A world without any kind is rare where there are many, and worth a run, too.
     for occasion in range(draw.number("occasions", 1, profile.occasions) if kinds else 0):
         which = draw.of("occasion", occasion)
         kind = which.pick("kind", kinds)
