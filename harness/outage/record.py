@@ -41,9 +41,9 @@ class What(Enum):
 class Observation:
     """One line of a record.
 
-    ``at_us`` is what the clock that wrote it showed, in microseconds since the Unix epoch; a time of whole minutes has a
-    ``unit_us`` of one minute. ``code`` is that of a failure, ``status`` that of a node, ``count`` the server's number of
-    registered nodes, ``address`` the new IPv4 address as an integer, ``by_us`` the correction of a clock (positive:
+    ``at_us`` is what the clock that wrote it showed, in microseconds since the Unix epoch; a time of whole minutes has
+    a ``unit_us`` of one minute. ``code`` is that of a failure, ``status`` that of a node, ``count`` the server's number
+    of registered nodes, ``address`` the new IPv4 address as an integer, ``by_us`` the correction of a clock (positive:
     forward), ``nodes`` those whom a cut of the network concerns, empty for all. ``text`` is the detail as written.
     """
 
