@@ -163,11 +163,8 @@ def case_of(record: Record, installation: Scenario | None = None, *, clock_error
     free = iter(range(_FIRST_ADDRESS, _LAST_ADDRESS))
     nodes = (
         *known,
-        *(
-            NodeSetup(name=name, address=next(free), application="report1")
-            for name in record.nodes
-            if name not in names
-        ),
+        # Each has an application of its own, so that a licence can leave out any of them.
+        *(NodeSetup(name=name, address=next(free), application=name) for name in record.nodes if name not in names),
     )
     told = [each.address for each in record.observations if each.address is not None]
     ranges = ((_FIRST_ADDRESS, _LAST_ADDRESS), *((each, each) for each in dict.fromkeys(told)))

@@ -133,6 +133,10 @@ def _steps(case: Case, host: str, causes: Sequence[Cause]) -> Iterator[tuple[int
         # Whoever notes what the server does has a clock of his own, which no step of the server's concerns.
         if cause.host == host and (cause.kind is Kind.CLOCK or (cause.kind is Kind.STEP and host != SERVER)):
             yield cause.start_us, cause.by_us
+        elif cause.kind is Kind.DRIFT and cause.host == host:
+            # Nobody would have kept a clock that was wrong to begin with.
+            first_us = min((case.wall_us(each) for each in case.by_source[host]), default=0)
+            yield 0, -round(cause.ppm * first_us / 1_000_000)
         elif cause.kind is Kind.EXPIRED:
             # All nodes expire at one instant, so what their clocks showed then tells by how much each was wrong.
             shown = [
@@ -235,7 +239,7 @@ def _strangers(case: Case, count: int) -> list[NodeSetup]:
     first, _ = case.installation.licence.ranges[0]
     taken = {node.address for node in case.installation.nodes}
     free = iter(each for each in range(first, _HIGHEST_ADDRESS) if each not in taken)
-    application = (*case.installation.licence.applications, "report1")[0]
+    application = (*case.installation.licence.applications, "other")[0]
     return [
         NodeSetup(name=f"other-{place + 1}", address=next(free), application=application, register_us=0)
         for place in range(count)

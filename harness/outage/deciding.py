@@ -71,7 +71,8 @@ def _counts(case: Case, one: Simulated, other: Simulated) -> Iterator[str]:
     """How many nodes the server has registered."""
     for at_us, (left, right) in _apart(_live(one.trace), _live(other.trace), case.duration_us):
         yield (
-            f"how many nodes the server had registered at {_at(case, at_us)}: {left} by the first, {right} by the second"
+            f"how many nodes the server had registered at {_at(case, at_us)}: "
+            f"{left} by the first, {right} by the second"
         )
 
 

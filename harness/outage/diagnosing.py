@@ -29,6 +29,8 @@ __all__ = ["Diagnosis", "Explanation", "Simulated", "diagnose", "simulate"]
 _MOST_CAUSES = 4
 #: So many sets of causes are taken further at each step.
 _BEAM = 5
+#: So many sets of causes are simulated at most.
+_MOST_TRIED = 3_000
 #: So many explanations are told.
 _TOLD = 8
 #: What each kind of cause costs, against one row that is missing from the record (1). A kind that is rare in the field
@@ -38,7 +40,7 @@ _PRICES = {
     Kind.CUT: Fraction(13, 2),
     Kind.LOST_ANSWERS: Fraction(8),
     Kind.NAT: Fraction(7),
-    Kind.MOVED: Fraction(7),
+    Kind.MOVED: Fraction(27, 4),
     Kind.CLOCK: Fraction(1),
     Kind.STEP: Fraction(15, 2),
     Kind.DRIFT: Fraction(8),
@@ -117,7 +119,7 @@ def simulate(case: Case, causes: Sequence[Cause] = ()) -> Simulated | None:
     trace = run(built.scenario, reading_named(readings[0]) if readings else LITERAL)
     comparison = compare(case, built, trace)
     return Simulated(
-        causes=tuple(causes),
+        causes=tuple(sorted(causes, key=lambda cause: cause.start_us)),
         built=built,
         trace=trace,
         comparison=comparison,
@@ -168,7 +170,7 @@ def diagnose(case: Case, *, progress: Callable[[int], None] = lambda tried: None
         for some in beam:
             for cause in proposals(case, some.built, some.comparison):
                 key = frozenset((*some.causes, cause))
-                if key in seen or _repeats(some.causes, cause):
+                if key in seen or _repeats(some.causes, cause) or tried >= _MOST_TRIED:
                     continue
                 seen.add(key)
                 one = simulate(case, (*some.causes, cause))

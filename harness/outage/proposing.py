@@ -29,6 +29,8 @@ _MINUTE_US = 60_000_000
 _QUARTER_US = 15 * _MINUTE_US
 #: A stop that nobody would notice but for what it does to the slots.
 _SHORT_US = _MINUTE_US
+#: No clock that is used runs faster or slower than that.
+_FASTEST_PPM = 50_000
 #: Kinds of failures that stand for a licence which names less.
 _OF_LICENCE = {Code.LICENSE_APPNAME_ERROR: Kind.APPLICATIONS}
 
@@ -289,22 +291,38 @@ def _of_wrong_clocks(open_: _Open) -> Iterator[Cause]:
     for offset_us in dict.fromkeys(offset_us // SLACK_US * SLACK_US for offset_us in offsets[:12]):
         if offset_us:
             yield Cause(kind=Kind.CLOCK, host=SERVER, by_us=offset_us)
-    if edges:
-        yield from _of_drifts(open_, edges)
+    yield from _of_drifts(open_, _restarts(open_))
 
 
-def _of_drifts(open_: _Open, edges: Sequence[int]) -> Iterator[Cause]:
-    """Yield how fast a node's clock may have run, so that its rows fall into the server's stops."""
-    stops = _restarts(open_)
+def _of_drifts(open_: _Open, stops: Sequence[tuple[int, int]]) -> Iterator[Cause]:
+    """Yield how fast a node's clock may have run, so that most of its rows fall into the server's stops."""
     for name in dict.fromkeys(each.source for each in open_.rows):
-        rows = [open_.true_us(each) for each in open_.rows if each.source == name and each.code is Code.NO_CONNECTION]
-        outside = [(at_us, min(stops, key=lambda stop: abs(stop[0] - at_us))) for at_us in rows]
-        for at_us, (begun_us, ended_us) in outside[-2:]:
-            for meant_us in (begun_us, (begun_us + ended_us) // 2, ended_us):
-                if meant_us > 0 and at_us != meant_us:
-                    ppm = round(Fraction(at_us - meant_us, meant_us) * 1_000_000)
-                    if 0 < abs(ppm) <= 100_000:
-                        yield Cause(kind=Kind.DRIFT, host=name, ppm=Fraction(ppm))
+        seen = open_.case.by_source[name]
+        rows = [open_.case.wall_us(each) for each in seen if each.code is Code.NO_CONNECTION]
+        first_us = min(map(open_.case.wall_us, seen))
+        # A clock that is right at first shows first + (true - first) * (1 + ppm), so a stop allows a range of ppm.
+        edges: list[tuple[Fraction, int]] = []
+        for wall_us in rows:
+            for begun_us, ended_us in stops:
+                if begun_us > first_us and abs(wall_us - begun_us) < _LEASE_US // 2:
+                    edges.append((Fraction(wall_us - ended_us, ended_us - first_us), 1))
+                    edges.append((Fraction(wall_us - begun_us, begun_us - first_us), -1))
+        yield from _of_most_rows(name, sorted(edges, key=lambda edge: edge[0]))
+
+
+def _of_most_rows(name: str, edges: Sequence[tuple[Fraction, int]]) -> Iterator[Cause]:
+    """Yield the drifts that are within the most ranges, given where each range begins (1) and ends (-1)."""
+    within, best = 0, 0
+    found: list[tuple[Fraction, Fraction]] = []
+    for (at, change), (following, _) in pairwise(edges):
+        within += change
+        if within >= best and following > at:
+            found = [*(found if within == best else ()), (at, following)]
+            best = within
+    for low, high in found[:3]:
+        ppm = round((low + high) / 2 * 1_000_000)
+        if 0 < abs(ppm) <= _FASTEST_PPM:
+            yield Cause(kind=Kind.DRIFT, host=name, ppm=Fraction(ppm))
 
 
 def _of_set_clocks(open_: _Open) -> Iterator[Cause]:
