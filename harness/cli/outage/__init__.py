@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
+from harness.cli.outage.diagnose import diagnose
 from harness.cli.outage.redact import redact
+from harness.cli.outage.reproduce import reproduce
 from harness.cli.outage.show import show
 
 __all__ = ["outage"]
@@ -19,5 +21,5 @@ def outage() -> None:
     """
 
 
-for command in (show, redact):
+for command in (show, reproduce, diagnose, redact):
     outage.add_command(command)

@@ -1,0 +1,67 @@
+"""What the commands share that simulate: the installation that a record is about, and how wrong clocks may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.common import WRONG, load_all
+from harness.durations import parse_duration
+from harness.problems import Mistake
+
+if TYPE_CHECKING:
+    from harness.outage.case import Case
+    from harness.outage.record import Record
+    from harness.scenario import Scenario
+
+__all__ = ["case_from", "of_case"]
+
+
+def _read_error(_context: click.Context, _parameter: click.Parameter, text: str) -> int:
+    try:
+        return parse_duration(text)
+    except Mistake as mistake:
+        raise click.BadParameter(f"{mistake}.") from None
+
+
+_INSTALLATION = click.option(
+    "--installation",
+    type=click.Path(path_type=Path),
+    help="A scenario file that says what is installed: its licence, server, network and nodes. Its events count for "
+    "nothing. Without it there are the nodes of the record, and as many slots.",
+)
+_CLOCK_ERROR = click.option(
+    "--clock-error",
+    "clock_error_us",
+    metavar="DURATION",
+    default="5m",
+    show_default=True,
+    callback=_read_error,
+    help="By how much the clocks of hosts may have been wrong.",
+)
+
+
+def of_case(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--installation`` and ``--clock-error``."""
+    return _INSTALLATION(_CLOCK_ERROR(command))
+
+
+def case_from(record: Record, installation: Path | None, clock_error_us: int) -> Case:
+    """Return the case of ``record``, or end the command where there is none."""
+    from harness.outage.case import case_of
+
+    known = None if installation is None else _only(installation)
+    try:
+        return case_of(record, known, clock_error_us=clock_error_us)
+    except ValueError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(WRONG) from None
+
+
+def _only(file: Path) -> Scenario:
+    if file.is_dir():
+        raise click.BadParameter(f"{file} is a folder; expected a scenario file.", param_hint="'--installation'")
+    return load_all([file])[0]
