@@ -51,7 +51,9 @@ class Cause:
 
     ``nodes`` are those whom it concerns, empty for all or where it is the server's. ``end_us`` is ``None`` for what
     lasted to the end or has no end. ``by_us`` is the step of a clock, ``ppm`` a drift, ``to_us`` the instant whose
-    state came back, ``count`` a number of slots, ``reading`` the name of a reading.
+    state came back, ``count`` a number of slots, ``reading`` the name of a reading. ``own`` tells
+    that the server's clock wrote what is recorded of the server; else somebody noted it whose clock no step concerns.
+    What takes a stopped program and has an end comes with a stop of its own.
     """
 
     kind: Kind
@@ -64,6 +66,7 @@ class Cause:
     to_us: int = 0
     count: int = 0
     reading: str = ""
+    own: bool = False
 
     @property
     def lasts(self) -> bool:
@@ -77,7 +80,8 @@ def told(cause: Cause) -> str:
         return f"the clocks of {cause.host} ran {abs(cause.ppm)} ppm too {'fast' if cause.ppm > 0 else 'slow'}"
     if cause.kind is Kind.STEP:
         way = "forward" if cause.by_us > 0 else "back"
-        return f"the wall clock of {cause.host} was set {way} by {format_duration(abs(cause.by_us))}"
+        stopped = " while its program was stopped" if cause.host == SERVER and cause.end_us is not None else ""
+        return f"the wall clock of {cause.host} was set {way} by {format_duration(abs(cause.by_us))}{stopped}"
     if cause.kind is Kind.CLOCK:
         way = "ahead" if cause.by_us > 0 else "behind"
         return f"the wall clock of {cause.host} was {format_duration(abs(cause.by_us))} {way}"
@@ -130,8 +134,9 @@ def assumed(case: Case, causes: Sequence[Cause]) -> Assumed:
 def _steps(case: Case, host: str, causes: Sequence[Cause]) -> Iterator[tuple[int, int]]:
     """Yield the steps of a clock, as (true us, by us). A clock that was wrong throughout has one at 0."""
     for cause in causes:
-        # Whoever notes what the server does has a clock of his own, which no step of the server's concerns.
-        if cause.host == host and (cause.kind is Kind.CLOCK or (cause.kind is Kind.STEP and host != SERVER)):
+        # Whoever notes what the server does may have a clock of his own, which no step of the server's concerns.
+        steps = cause.kind is Kind.STEP and (host != SERVER or cause.own)
+        if cause.host == host and (cause.kind is Kind.CLOCK or steps):
             yield cause.start_us, cause.by_us
         elif cause.kind is Kind.DRIFT and cause.host == host:
             # Nobody would have kept a clock that was wrong to begin with.
@@ -155,8 +160,15 @@ def _events(case: Case, cause: Cause) -> Iterator[Event]:
     nodes = cause.nodes or case.nodes
     if cause.kind is Kind.STOP:
         yield Event(index=0, at_us=start_us, verb=Verb.SERVER_STOP, until_us=end_us)
-    elif cause.kind is Kind.STEP and cause.host == SERVER:
-        yield Event(index=0, at_us=start_us, verb=Verb.CLOCK_STEP, host=SERVER, by_us=cause.by_us)
+    elif cause.kind in (Kind.STEP, Kind.RESTORED) and cause.host == SERVER and not cause.own:
+        at_us = start_us
+        if end_us is not None:
+            yield Event(index=0, at_us=start_us, verb=Verb.SERVER_STOP, until_us=end_us)
+            at_us = (start_us + end_us) // 2
+        if cause.kind is Kind.STEP:
+            yield Event(index=0, at_us=at_us, verb=Verb.CLOCK_STEP, host=SERVER, by_us=cause.by_us)
+        else:
+            yield Event(index=0, at_us=at_us, verb=Verb.SERVER_ROLLBACK, to_us=cause.to_us)
     elif cause.kind is Kind.IDENTITY:
         yield Event(index=0, at_us=start_us, verb=Verb.IDENTITY_DRIFT, until_us=end_us)
     elif cause.kind is Kind.SUSPENDED:
@@ -196,8 +208,6 @@ def _events(case: Case, cause: Cause) -> Iterator[Event]:
             yield Event(index=0, at_us=start_us, verb=Verb.NODE_REGISTER, nodes=copy)
             if end_us is not None:
                 yield Event(index=0, at_us=end_us, verb=Verb.NODE_STOP, nodes=copy)
-    elif cause.kind is Kind.RESTORED:
-        yield Event(index=0, at_us=start_us, verb=Verb.SERVER_ROLLBACK, to_us=cause.to_us)
 
 
 def _narrowed(case: Case, cause: Cause) -> dict[str, object]:

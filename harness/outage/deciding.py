@@ -2,8 +2,8 @@
 
 Two simulations that both show the record still differ somewhere, if anybody looked: in a failure list that was not
 handed in, in the seconds of its rows, in how many nodes the server has registered, in a status. The first difference
-that lasts is what to look for. Where there is none, only somebody who was there can tell, and each kind of cause has its
-witness.
+that lasts is what to look for. Where there is none, only somebody who was there can tell, and each kind of cause has
+its witness.
 """
 
 from __future__ import annotations

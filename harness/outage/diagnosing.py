@@ -50,7 +50,7 @@ _PRICES = {
     Kind.SUSPENDED: Fraction(6),
     Kind.IDENTITY: Fraction(9),
     Kind.CAPACITY: Fraction(7),
-    Kind.SECOND: Fraction(8),
+    Kind.SECOND: Fraction(17, 2),
     Kind.RESTORED: Fraction(8),
     Kind.READING: Fraction(12),
 }
@@ -94,6 +94,15 @@ class Explanation:
         """What it takes to believe it."""
         return self.simulated.price
 
+    @property
+    def fit(self) -> tuple[int, int, int]:
+        """How well it fits, whatever its causes are: how many there are, and what it takes to be missing in the record.
+
+        That a clock was a little wrong is no cause of its own.
+        """
+        causes = [cause for cause in self.causes if cause.kind is not Kind.CLOCK]
+        return len(causes), len(self.simulated.built.unrecorded), len(self.simulated.comparison.surplus)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
@@ -103,6 +112,11 @@ class Diagnosis:
     explanations: tuple[Explanation, ...]
     nearest: Simulated
     tried: int
+
+    @property
+    def best(self) -> tuple[Explanation, ...]:
+        """Those that explain the record as well as the first. If there are several, it cannot be told which it was."""
+        return tuple(each for each in self.explanations if each.fit == self.explanations[0].fit)
 
 
 def simulate(case: Case, causes: Sequence[Cause] = ()) -> Simulated | None:
@@ -139,6 +153,9 @@ def _price(causes: Sequence[Cause], built: Built, comparison: Comparison) -> Fra
 
 
 def _price_of(cause: Cause) -> Fraction:
+    # A restart that nobody wrote down comes with it.
+    if cause.kind in (Kind.STEP, Kind.RESTORED) and cause.end_us is not None:
+        return _PRICES[cause.kind] + 1
     # Each node is moved by itself.
     return _PRICES[cause.kind] * (len(cause.nodes) if cause.kind in (Kind.MOVED, Kind.SECOND) else 1)
 

@@ -232,12 +232,23 @@ def _of_slots(open_: _Open) -> Iterator[Cause]:
             if len(span.nodes) < 3:
                 yield Cause(kind=Kind.SECOND, start_us=start_us, end_us=end_us, nodes=span.nodes)
         for begun_us, ended_us in _restarts(open_):
+            if begun_us < span.first_us < ended_us:
+                # By the server's own clock it was down for longer than the nodes saw.
+                down_us = min(10 * _MINUTE_US, span.first_us - begun_us)
+                by_us = ended_us - begun_us - down_us
+                yield Cause(kind=Kind.STEP, start_us=begun_us + down_us // 2, by_us=by_us, own=True)
             if ended_us > span.first_us:
                 continue
             middle_us = (begun_us + ended_us) // 2
             yield Cause(kind=Kind.STEP, start_us=middle_us, by_us=_LEASE_US + HOUR_US)
             for to_us in _states_before(open_, span, middle_us):
                 yield Cause(kind=Kind.RESTORED, start_us=middle_us, to_us=to_us)
+        for start_us in span.starts():
+            # Nobody wrote down that it was restarted.
+            end_us = start_us + _SHORT_US
+            yield Cause(kind=Kind.STEP, start_us=start_us, end_us=end_us, by_us=_LEASE_US + HOUR_US)
+            for to_us in _states_before(open_, span, start_us):
+                yield Cause(kind=Kind.RESTORED, start_us=start_us, end_us=end_us, to_us=to_us)
 
 
 def _states_before(open_: _Open, span: _Span, at_us: int) -> Iterator[int]:

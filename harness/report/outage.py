@@ -12,7 +12,7 @@ from harness.outage.case import Case
 from harness.outage.causes import Cause, Kind, told
 from harness.outage.comparing import Comparison, Predicted
 from harness.outage.deciding import deciding
-from harness.outage.diagnosing import Diagnosis, Explanation, Simulated
+from harness.outage.diagnosing import Diagnosis, Explanation
 from harness.outage.narrowing import Bounds, Narrowed, narrowed
 from harness.outage.record import Observation, What
 from reference_server.codes import Code
@@ -47,11 +47,13 @@ def diagnosis_lines(diagnosis: Diagnosis, *, most: int = 3) -> Iterator[str]:
     yield ""
     if len(told_) > 1:
         first, second = told_[:2]
-        if _as_good(first, second):
-            equal = [str(place) for place, each in enumerate(told_, start=1) if _as_good(first, each)]
+        if len(diagnosis.best) > 1:
+            equal = [str(place) for place, each in enumerate(told_, start=1) if each in diagnosis.best]
+            # Those that are not told are as good, too.
+            equal += ["others"] if len(diagnosis.best) > len(equal) else []
             yield (
-                f"{', '.join(equal[:-1])} and {equal[-1]} explain the record equally well: it cannot be told from it which "
-                "it was. They stand in the order of how common they are."
+                f"{', '.join(equal[:-1])} and {equal[-1]} explain the record equally well: it cannot be told from it "
+                "which it was. They stand in the order of how common they are."
             )
         yield f"What would decide between 1 and 2: {deciding(diagnosis.case, first, second)}."
 
@@ -65,16 +67,6 @@ def lines_of(case: Case) -> Iterator[str]:
         f"{case.record.file}: {len(observations)} line{'s' if len(observations) != 1 else ''}, "
         f"{nodes} node{'s' if nodes != 1 else ''}, {first} to {last}"
     )
-
-
-def _as_good(first: Explanation, second: Explanation) -> bool:
-    return _fit(first.simulated) == _fit(second.simulated)
-
-
-def _fit(simulated: Simulated) -> tuple[int, int, int]:
-    """Return how well it fits, apart from how common its causes are."""
-    causes = [cause for cause in simulated.causes if cause.kind is not Kind.CLOCK]
-    return len(causes), len(simulated.built.unrecorded), len(simulated.comparison.surplus)
 
 
 def _explanation(case: Case, place: int, explanation: Explanation) -> Iterator[str]:
@@ -209,7 +201,7 @@ def diagnosis_as_text(diagnosis: Diagnosis) -> str:
         "simulated": True,
         "lines": len(case.record.observations),
         "tried": diagnosis.tried,
-        "explanations": [_as_json(case, each, _as_good(found[0], each)) for each in found],
+        "explanations": [_as_json(case, each, each in diagnosis.best) for each in found],
         "decides": deciding(case, *found[:2]) if len(found) > 1 else None,
         "open": [each.line for each in diagnosis.nearest.comparison.unexplained] if not found else [],
     }

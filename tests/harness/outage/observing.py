@@ -57,8 +57,7 @@ def worn(
     """
     draw = Draws(seed, "worn", "record")
     offsets = {
-        source: draw.number(f"offset of {source}", -offset_us, offset_us)
-        for source in (SERVER, NETWORK, *record.nodes)
+        source: draw.number(f"offset of {source}", -offset_us, offset_us) for source in (SERVER, NETWORK, *record.nodes)
     }
     missable = tuple(only)
     kept = [
@@ -77,7 +76,12 @@ def _seen(result: Result, looks_us: tuple[int, ...], cuts: bool) -> Iterator[Obs
     def line(true_us: int, source: str, what: What, **told: object) -> Observation:
         host = SERVER if source == NETWORK else source
         return Observation(
-            line=0, at_us=clocks.wall_us(host, true_us), unit_us=1, source=source, what=what, **told  # type: ignore[arg-type]
+            line=0,
+            at_us=clocks.wall_us(host, true_us),
+            unit_us=1,
+            source=source,
+            what=what,
+            **told,  # type: ignore[arg-type]
         )
 
     asked = {(each.node, each.number): Kind(each.kind) for each in trace.exchanges}
