@@ -95,9 +95,9 @@ def _paired(
     Of rows with one code, the earliest that is near enough is taken, in order of time; since what is observed twice is
     observed within its unit, no other pairing has more pairs.
     """
-    by_code: dict[Code, list[Predicted]] = {}
-    for row in rows:
-        by_code.setdefault(row.code, []).append(row)
+    by_code: dict[Code, list[int]] = {}
+    for index, row in enumerate(rows):
+        by_code.setdefault(row.code, []).append(index)
     paired, missing = [], []
     next_: dict[Code, int] = {}
     taken: set[int] = set()
@@ -107,16 +107,16 @@ def _paired(
         candidates = by_code.get(each.code, [])
         at_us, allowed_us = case.wall_us(each), each.unit_us + SLACK_US
         place = next_.get(each.code, 0)
-        while place < len(candidates) and candidates[place].wall_us < at_us - allowed_us:
+        while place < len(candidates) and rows[candidates[place]].wall_us < at_us - allowed_us:
             place += 1
-        if place < len(candidates) and candidates[place].wall_us <= at_us + allowed_us:
-            paired.append((each, candidates[place]))
-            taken.add(id(candidates[place]))
+        if place < len(candidates) and rows[candidates[place]].wall_us <= at_us + allowed_us:
+            paired.append((each, rows[candidates[place]]))
+            taken.add(candidates[place])
             place += 1
         else:
             missing.append(each)
         next_[each.code] = place
-    return paired, missing, [row for row in rows if id(row) not in taken]
+    return paired, missing, [row for index, row in enumerate(rows) if index not in taken]
 
 
 class _Shown:

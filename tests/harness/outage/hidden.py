@@ -1,8 +1,8 @@
 """Timelines with hidden causes: what happened, what of it a customer would have handed in, and by which clocks.
 
 `HIDDEN` are cases whose cause can be told from the record. `ALIKE` are cases in which two causes explain the record
-equally well. The records are kept in ``timelines``, as a customer would send them; ``python -m tests.harness.outage.hidden``
-writes them anew.
+equally well. The records are kept in ``timelines``, as a customer would send them; ``python -m
+tests.harness.outage.hidden`` writes them anew.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ Tables = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Hidden:
-    """One case. ``causes`` are the kinds that a diagnosis has to name, each with its nodes, and ``alike`` those that explain
-    the record as well.
+    """One case. ``causes`` are the kinds that a diagnosis has to name, each with its nodes, and ``alike`` those that
+    explain the record as well.
 
     ``unit_us``, ``offset_us`` and ``missing`` are what `worn` makes of it with ``seed``; ``restarts`` tells whether those
     of the server were noted, ``since`` from when on anything was.

@@ -120,8 +120,8 @@ def within(bounds: Bounds, at_us: int, allowed_us: int) -> bool:
 
 def test_the_bounds_are_the_polls_that_fix_them() -> None:
     # fdl-1, 2, 3 poll 10:07, 27:28 and 44:49 past even hours. The stop from 16:00 to 21:00 was first seen by fdl-1 at
-    # 16:10:07, and not by fdl-3 at 14:44:49; it was last seen by fdl-3 at 20:44:49, and is over for all at their next polls,
-    # of which that of fdl-1 at 22:10:07 comes first, if it comes before the end of the record, an hour after its last line.
+    # 16:10:07, and not by fdl-3 at 14:44:49; it was last seen by fdl-3 at 20:44:49. It is over for all at their next
+    # polls, of which that of fdl-1 at 22:10:07 comes first; but the case ends less than two hours after its last line.
     diagnosis = diagnosed(next(each for each in HIDDEN if each.name == "stop-overnight"))
     (stop,) = narrowed(diagnosis.case, diagnosis.explanations[0])
     assert stop.start is not None
