@@ -18,7 +18,7 @@ from harness.scenario import SERVER
 from harness.trace import NEVER, Failure, Status, Trace, Transition, TransitionReason
 from reference_server.codes import Code
 
-__all__ = ["Comparison", "Predicted", "compare"]
+__all__ = ["Comparison", "Predicted", "compare", "paired"]
 
 _Row = TypeVar("_Row", Failure, Transition)
 
@@ -62,8 +62,8 @@ def compare(case: Case, built: Built, trace: Trace) -> Comparison:
     contradicted: list[tuple[Observation, str]] = []
     for place, node in enumerate(case.nodes):
         seen = case.by_source[node]
-        paired, missing, more = _paired(case, seen, shown.rows(place))
-        matched += paired
+        pairs, missing, more = paired(seen, shown.rows(place), case.start_us)
+        matched += pairs
         unexplained += missing
         surplus += more
         for each in seen:
@@ -87,36 +87,36 @@ def compare(case: Case, built: Built, trace: Trace) -> Comparison:
     )
 
 
-def _paired(
-    case: Case, seen: Sequence[Observation], rows: Sequence[Predicted]
+def paired(
+    seen: Sequence[Observation], rows: Sequence[Predicted], start_us: int
 ) -> tuple[list[tuple[Observation, Predicted]], list[Observation], list[Predicted]]:
     """Return which observed failures are which predicted rows, those that are none, and the rows that are left.
 
-    Of rows with one code, the earliest that is near enough is taken, in order of time; since what is observed twice is
+    ``start_us`` is the wall-clock instant from which those of ``rows`` count; both are in order of time. Of rows with one code, the earliest that is near enough is taken, in order of time; since what is observed twice is
     observed within its unit, no other pairing has more pairs.
     """
     by_code: dict[Code, list[int]] = {}
     for index, row in enumerate(rows):
         by_code.setdefault(row.code, []).append(index)
-    paired, missing = [], []
+    pairs, missing = [], []
     next_: dict[Code, int] = {}
     taken: set[int] = set()
     for each in seen:
         if each.what is not What.FAILED or each.code is None:
             continue
         candidates = by_code.get(each.code, [])
-        at_us, allowed_us = case.wall_us(each), each.unit_us + SLACK_US
+        at_us, allowed_us = each.at_us - start_us, each.unit_us + SLACK_US
         place = next_.get(each.code, 0)
         while place < len(candidates) and rows[candidates[place]].wall_us < at_us - allowed_us:
             place += 1
         if place < len(candidates) and rows[candidates[place]].wall_us <= at_us + allowed_us:
-            paired.append((each, rows[candidates[place]]))
+            pairs.append((each, rows[candidates[place]]))
             taken.add(candidates[place])
             place += 1
         else:
             missing.append(each)
         next_[each.code] = place
-    return paired, missing, [row for index, row in enumerate(rows) if index not in taken]
+    return pairs, missing, [row for index, row in enumerate(rows) if index not in taken]
 
 
 class _Shown:

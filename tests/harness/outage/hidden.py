@@ -38,8 +38,8 @@ class Hidden:
     """One case. ``causes`` are the kinds that a diagnosis has to name, each with its nodes, and ``alike`` those that
     explain the record as well.
 
-    ``unit_us``, ``offset_us`` and ``missing`` are what `worn` makes of it with ``seed``; ``restarts`` tells whether those
-    of the server were noted, ``since`` from when on anything was.
+    ``unit_us``, ``offset_us`` and ``missing`` are what `worn` makes of it with ``seed``. ``restarts`` tells whether
+    those of the server were noted, ``since`` from when on anything was.
     """
 
     name: str

@@ -23,8 +23,7 @@ from harness.trace import Status
 from reference_server.codes import Code
 from tests.harness.outage.hidden import ALIKE, FOLDER, HIDDEN, Hidden, recorded, scenario_of
 
-HOUR_US = 3_600_000_000
-MINUTE_US = 60_000_000
+ALL = (*HIDDEN, *ALIKE)
 SECOND_US = 1_000_000
 START_US = 1_772_323_200_000_000  # 2026-03-01T00:00:00Z
 
@@ -55,7 +54,7 @@ def test_there_are_thirty_and_ten() -> None:
     assert (len(HIDDEN), len(ALIKE)) == (30, 10)
 
 
-@pytest.mark.parametrize("hidden", (*HIDDEN, *ALIKE), ids=names((*HIDDEN, *ALIKE)))
+@pytest.mark.parametrize("hidden", ALL, ids=names(ALL))
 def test_the_records_are_what_customers_would_have_written(hidden: Hidden) -> None:
     assert path_of(hidden).read_text(encoding="utf-8") == "".join(timeline(recorded(hidden)))
 
@@ -74,7 +73,7 @@ def test_causes_that_explain_equally_well_are_both_told(hidden: Hidden) -> None:
         assert best.count(meant(hidden.causes)) == 2
 
 
-@pytest.mark.parametrize("hidden", (*HIDDEN, *ALIKE), ids=names((*HIDDEN, *ALIKE)))
+@pytest.mark.parametrize("hidden", ALL, ids=names(ALL))
 def test_every_explanation_shows_the_record_when_it_is_simulated_again(hidden: Hidden) -> None:
     diagnosis = diagnosed(hidden)
     for each in diagnosis.explanations:
@@ -87,7 +86,7 @@ def test_every_explanation_shows_the_record_when_it_is_simulated_again(hidden: H
 #: Those without missing rows, whose one cause begins and ends at known instants.
 WHOLE = [
     each
-    for each in (*HIDDEN, *ALIKE)
+    for each in ALL
     if not each.missing
     and len(each.causes) == 1
     and each.causes[0][0] in (Kind.STOP, Kind.CUT, Kind.LOST_ANSWERS, Kind.NAT, Kind.SUSPENDED, Kind.IDENTITY)
