@@ -14,6 +14,7 @@ import click
 from harness.cli.common import (
     FAILED,
     check_system,
+    check_writable,
     load_all,
     no_verdict,
     one_reading,
@@ -100,6 +101,8 @@ def shrink(
         raise click.BadParameter(f"{output} is not named like a scenario (*.toml).", param_hint="'--output'")
     if output is not None and not output.parent.is_dir():
         raise click.BadParameter(f"{output.parent} is no folder.", param_hint="'--output'")
+    if output is not None:
+        check_writable(output)
     check_system("server", server)
     check_system("node", node)
     # No more digits than the seeds of a sweep have.

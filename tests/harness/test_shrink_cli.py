@@ -285,6 +285,21 @@ def test_where_nothing_is_broken_there_is_nothing_to_shrink(files: Path) -> None
     )
 
 
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_run(files: Path) -> None:
+    Path("taken.toml").mkdir()
+    done = call("week.toml", "-o", "taken.toml")  # In which nothing is broken.
+    assert done.exit_code == 2
+    assert "taken.toml cannot be written: Is a directory" in done.stderr
+
+
+def test_a_file_stays_as_it_is_where_nothing_is_found(files: Path) -> None:
+    Path("before.toml").write_text(WEEK)
+    assert call("week.toml", "-o", "before.toml").exit_code == 1
+    assert Path("before.toml").read_text() == WEEK
+    assert call("week.toml", "-o", "new.toml").exit_code == 1
+    assert not Path("new.toml").exists()
+
+
 def test_too_few_runs_are_told(files: Path) -> None:
     done = call("week.toml", "--server", LATE, "--runs", "3")
     assert done.exit_code == 0
