@@ -153,8 +153,12 @@ def load_all(paths: Sequence[Path], server: str | None = None, node: str | None 
     return scenarios
 
 
-def entry_of(rule: str) -> Entry:
-    """Return the entry of the rule book with the id ``rule``, in whatever case."""
+def entry_of(rule: str, hint: str = "ID", *, instead: str = "") -> Entry:
+    """Return the entry of the rule book with the id ``rule``, in whatever case.
+
+    :param hint: the argument or option that it was given to.
+    :param instead: the word that could be given instead of an id.
+    """
     from harness.rulebook import catalogue
 
     entries = catalogue()
@@ -162,9 +166,10 @@ def entry_of(rule: str) -> Entry:
     if found is None:
         close = difflib.get_close_matches(rule.upper(), entries, n=1)
         raise click.BadParameter(
-            f"no rule has the id {rule!r}; they run from R001 to R129."
+            f"no rule has the id {rule!r}; they run from R001 to R129"
+            + (f", or give {instead}." if instead else ".")
             + (f" Did you mean {close[0]}?" if close else ""),
-            param_hint="ID",
+            param_hint=hint,
         )
     return found
 
