@@ -65,24 +65,23 @@ def _digest(trials: Sequence[Trial]) -> str:
 
 
 def sweep_as_text(question: Question, trials: Sequence[Trial]) -> str:
-    """Return all of it as one JSON object: the question, and what came of each seed."""
-    return json.dumps(
-        {
-            "sweep": asdict(question),
-            "digest": _digest(trials),
-            "worlds": [
-                {
-                    "seed": trial.seed,
-                    "kinds": trial.kinds,
-                    "tested": trial.tested,
-                    "digest": trial.digest,
-                    "breaches": [_breach(question, trial.seed, each) for each in trial.breaches],
-                }
-                for trial in trials
-            ],
-        },
-        indent=1,
-    )
+    """Return all of it as JSON text, ending in a newline: the question, and what came of each seed."""
+    found = {
+        "sweep": asdict(question),
+        "digest": _digest(trials),
+        "simulated": True,
+        "worlds": [
+            {
+                "seed": trial.seed,
+                "kinds": trial.kinds,
+                "tested": trial.tested,
+                "digest": trial.digest,
+                "breaches": [_breach(question, trial.seed, each) for each in trial.breaches],
+            }
+            for trial in trials
+        ],
+    }
+    return json.dumps(found, indent=1) + "\n"
 
 
 def world_as_file(question: Question, seed: int) -> str:

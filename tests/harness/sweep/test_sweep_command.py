@@ -35,7 +35,10 @@ def test_a_clean_sweep(folder: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0] == "seeds 0 to 29, profile default [literal]"
     assert lines[-1].startswith("30 worlds: 30 clean, 0 not; digest ")
-    found = json.loads((folder / "out.json").read_text())
+    text = (folder / "out.json").read_text()
+    assert text.endswith("}\n")
+    found = json.loads(text)
+    assert found["simulated"] is True
     assert [each["seed"] for each in found["worlds"]] == list(range(30))
     assert found["digest"].startswith(lines[-1].split()[-1])
     assert found["sweep"]["profile"] == "default"
