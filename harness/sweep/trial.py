@@ -60,10 +60,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """Something that was wrong in the world of a seed: a rule, or a `Why`, when (true us), and what in a sentence."""
+    """Something that was wrong in the world of a seed: a rule, or a `Why`, when (true us), and what in a sentence.
+
+    What is wrong with the harness has no instant.
+    """
 
     what: str
-    at_us: int
+    at_us: int | None
     node: str | None
     message: str
 
@@ -99,7 +102,7 @@ def run_trial(question: Question, seed: int) -> Trial:
     except Mistake:
         raise
     except Exception as error:
-        raised = Breach(Why.HARNESS.value, 0, None, f"{type(error).__name__}: {error}")
+        raised = Breach(Why.HARNESS.value, None, None, f"{type(error).__name__}: {error}")
         return Trial(seed, made.kinds, (), "", (raised,))
     tested = tuple(each.rule for each in result.judgements.values() if each.tested)
     return Trial(seed, made.kinds, tested, result.digest, breaches)
@@ -109,7 +112,7 @@ def _breaches(result: Result) -> list[Breach]:
     found = []
     for judgement in result.judgements.values():
         if judgement.trouble:
-            found.append(Breach(Why.HARNESS.value, 0, None, f"{judgement.rule} {judgement.trouble}"))
+            found.append(Breach(Why.HARNESS.value, None, None, f"{judgement.rule} {judgement.trouble}"))
         elif judgement.ruling is Ruling.VIOLATED and judgement.first is not None:
             first = judgement.first
             found.append(Breach(judgement.rule, first.at_us, first.node, first.message))

@@ -151,6 +151,25 @@ def test_an_interrupted_sweep_tells_what_was_done_and_goes_on(folder: Path, monk
     assert "10 worlds: 10 clean" in done.stdout
 
 
+def test_a_fault_of_the_harness_has_no_instant(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> object:
+        raise ZeroDivisionError("a bug of ours")
+
+    monkeypatch.setattr(harness.sweep.trial, "run_one", broken)
+    done = sweep("--seeds", "5", "--json", "out.json", "--resume", "ledger.jsonl")
+    assert done.exit_code == 1
+    lines = done.stdout.splitlines()
+    first = lines.index("harness itself at fault, which is no verdict, in 1 of the worlds: seeds 5 (fdl-harness 0.1.0)")
+    assert lines[first + 1 : first + 3] == [
+        "  seed 5: ZeroDivisionError: a bug of ours",
+        "  again: fdl-harness sweep --seeds 5",
+    ]
+    (breach,) = json.loads((folder / "out.json").read_text())["worlds"][0]["breaches"]
+    assert (breach["at_us"], breach["node"]) == (None, None)
+    # What is in the ledger is told in the same words.
+    assert sweep("--seeds", "5", "--resume", "ledger.jsonl").stdout == done.stdout
+
+
 def test_a_fault_of_the_harness_is_no_verdict(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> Iterator[Any]:
         raise InternalError("seeds 0 and after", "the workers ended")
