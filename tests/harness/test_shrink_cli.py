@@ -361,7 +361,7 @@ def test_a_fault_of_the_harness_is_no_verdict(files: Path, monkeypatch: pytest.M
         (["week.toml", "--rule", "R034", "--expect", "0"], "--rule and --expect name two things"),
         (
             ["week.toml", "--rule", "R999"],
-            "'--rule': no rule has the id 'R999'; they run from R001 to R129, or give liveness.",
+            "'--rule': no rule has the id 'R999'; they run from R001 to R129, or give li",
         ),
         (["week.toml", "--expect", "2"], "'--expect': found 2, expected an index below 2"),
         (["week.toml", "--reading", "all"], "'--reading': it is shrunk under one reading at a time"),

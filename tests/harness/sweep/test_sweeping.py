@@ -170,5 +170,39 @@ def test_no_scheduler_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_TIMEOUT_S", 1)
     with pytest.raises(Mistake, match="no Dask scheduler at tcp"), cluster.on_dask("tcp://127.0.0.1:1"):
         pass
-    with pytest.raises(Mistake, match="no Dask scheduler at nonsense://x"), cluster.on_dask("nonsense://x"):
+    with pytest.raises(Mistake, match="no Dask scheduler at nonsense://x:1"), cluster.on_dask("nonsense://x:1"):
         pass
+
+
+class Asked(Exception):
+    """A scheduler was looked for."""
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.sweep import cluster
+
+    def client(*_: object, **__: object) -> object:
+        raise Asked
+
+    monkeypatch.setattr(cluster, "Client", client)
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize(
+    "address", ["foo", "", "tcp://foo", "foo:", ":8786", "tcp://:8786", "foo:port", "foo:8786/x", "::1:8786", "a b:1"]
+)
+def test_what_is_no_address_is_told_without_looking_for_it(address: str) -> None:
+    from harness.sweep.cluster import on_dask
+
+    with pytest.raises(Mistake, match=r"found .*, expected the address .*: tcp://host:port, or host:port"):
+        on_dask(address).__enter__()
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize("address", ["foo:8786", "tcp://10.0.0.1:8786", "tls://a.b-c.example:1", "tcp://[::1]:8786"])
+def test_whatever_can_be_an_address_is_looked_for(address: str) -> None:
+    from harness.sweep.cluster import on_dask
+
+    with pytest.raises(Asked):
+        on_dask(address).__enter__()
