@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -138,12 +138,12 @@ class Proof:
 
 
 class Prover:
-    """Tries bugs in ``scenarios``, each under its own reading.
+    """Tries bugs in ``scenarios``, which are gone through for each, each under its own reading.
 
     ``seeds``, one for each, are what the chance in them is drawn from; then they are tried as they come.
     """
 
-    def __init__(self, scenarios: Sequence[Scenario], seeds: Sequence[int] | None = None) -> None:
+    def __init__(self, scenarios: Iterable[Scenario], seeds: Sequence[int] | None = None) -> None:
         self._scenarios = scenarios
         self._seeds = seeds
         #: By file, the rules that the right machines violate.
@@ -264,7 +264,7 @@ def _broken(module: str, error: BaseException) -> Mistake:
 
 def prove_all(
     bugs: Sequence[Bug],
-    scenarios: Sequence[Scenario],
+    scenarios: Iterable[Scenario],
     workers: int = 1,
     *,
     module: str = OWN_BUGS,
@@ -287,7 +287,7 @@ def prove_all(
 
 
 def _prepared(
-    module: str, folder: Path, scenarios: Sequence[Scenario], seeds: Sequence[int] | None
+    module: str, folder: Path, scenarios: Iterable[Scenario], seeds: Sequence[int] | None
 ) -> Callable[[str], Proof]:
     # What a bug imports when it runs has to be found for as long as the worker lives.
     sys.path.insert(0, str(folder))

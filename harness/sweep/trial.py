@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import version
@@ -10,11 +11,12 @@ from importlib.metadata import version
 from harness.problems import Mistake
 from harness.rulebook import Ruling
 from harness.runner import Job, Result, run_one
+from harness.scenario import Scenario
 from harness.sweep.healing import Healed, heal, unhealed
 from harness.sweep.worlds import PROFILES, world
 from reference_server.readings import reading_named
 
-__all__ = ["VERSION", "Breach", "Question", "Trial", "Why", "healed_world", "run_trial"]
+__all__ = ["VERSION", "Breach", "HealedWorlds", "Question", "Trial", "Why", "healed_world", "run_trial"]
 
 
 #: Of the harness. Another one may make another world of a seed.
@@ -85,6 +87,17 @@ class Trial:
 def healed_world(question: Question, seed: int) -> Healed:
     """Return the world of ``seed`` with its repair, as it is run."""
     return heal(world(seed, PROFILES[question.profile]).scenario)
+
+
+@dataclass(frozen=True, slots=True)
+class HealedWorlds:
+    """The worlds of ``seeds`` with their repairs, each made anew whenever it is come to."""
+
+    question: Question
+    seeds: Sequence[int]
+
+    def __iter__(self) -> Iterator[Scenario]:
+        return (healed_world(self.question, seed).scenario for seed in self.seeds)
 
 
 def run_trial(question: Question, seed: int) -> Trial:

@@ -149,6 +149,12 @@ def test_an_interrupted_sweep_tells_what_was_done_and_goes_on(folder: Path, monk
         patched.setattr(harness.sweep.trial, "run_one", interrupted)
         done = sweep("--seeds", "10..20", "--resume", "ledger.jsonl")
     assert "10 worlds: 10 clean" in done.stdout
+    # However many are left, they are not counted out beforehand.
+    many = f"0..{10**15 - 1}"
+    with monkeypatch.context() as patched:
+        patched.setattr(harness.sweep.sweeping, "sweep", interrupted)
+        done = sweep("--seeds", many, "--resume", "ledger.jsonl")
+    assert f"interrupted after 85 of {10**15 - 1} worlds" in done.stderr
 
 
 def test_a_fault_of_the_harness_has_no_instant(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.problems import Mistake
 from harness.runner import InternalError
 from harness.sweep.sweeping import sweep
 from harness.sweep.trial import Question, Trial, run_trial
-from harness.sweep.workers import Workers, here
+from harness.sweep.workers import Workers, here, spread
 from harness.sweep.worlds import PROFILES
 
 ROOT = Path(__file__).parents[3]
@@ -71,6 +73,31 @@ class Mortal(Executor):
 
 def test_a_worker_that_is_killed_loses_nothing(alone: list[Trial]) -> None:
     assert gathered(sweep(QUESTION, SEEDS, Workers(Mortal, 2, (BrokenProcessPool,)))) == alone
+
+
+@given(st.integers(0, 40), st.integers(1, 3), st.integers(1, 7))
+def test_whoever_dies_each_handful_is_done_once(count: int, size: int, handful: int) -> None:
+    numbers = tuple(range(count))
+    done = list(spread(tuple, numbers, Workers(Mortal, size, (BrokenProcessPool,)), handful))
+    assert sorted(some for _, some in done) == [numbers[k : k + handful] for k in range(0, count, handful)]
+    assert all(length == len(some) for length, some in done)
+    assert list(spread(tuple, numbers, None, handful)) == sorted(done, key=lambda each: each[1])
+
+
+@pytest.mark.parametrize("crew", [None, Workers(Mortal, 2, (BrokenProcessPool,))])
+def test_numbers_are_asked_for_as_they_are_needed(crew: Workers | None) -> None:
+    asked: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in range(1_000):
+            asked.append(number)
+            yield number
+
+    results = spread(tuple, numbers(), crew, 10)
+    assert next(results) == (10, tuple(range(10)))
+    # For each of the two workers there are at most three handfuls, and one is at hand.
+    assert len(asked) <= 10 * (2 * 3 + 1)
+    assert sum(count for count, _ in results) == 990
 
 
 class Stillborn(Mortal):
