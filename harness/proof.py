@@ -19,20 +19,17 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from fake_fdl_nodes.node import Node
 from harness.expectations import own_reading
+from harness.pool import in_order
 from harness.problems import Mistake, did_you_mean, shown
 from harness.rulebook import JUDGES, Judgement, Ruling, judge
-from harness.runner import InternalError
 from harness.scenario import Scenario
 from harness.systems.loading import found_in
 from harness.wires import Memory, ServerFactory, WireFactory
@@ -296,18 +293,14 @@ def _prepared(
 
 
 def shared_out(names: Sequence[str], workers: int, prepare: Callable[[], Callable[[str], Proof]]) -> Iterator[Proof]:
-    """Yield what becomes of each of the bugs called ``names``, in order, on ``workers`` processes.
+    """Return what becomes of each of the bugs called ``names``, in order, on ``workers`` processes.
 
     Classes that come from somebody's folder find no way through a pipe: each worker imports them itself.
 
     :param prepare: is called in each worker, and returns what tries a bug by its name.
     :raises InternalError: if a worker ended.
     """
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=(prepare,)) as pool:
-        try:
-            yield from pool.map(_prove, names)
-        except BrokenProcessPool as error:
-            raise InternalError("a worker", "it ended before it was through; try fewer of them, or -j 1") from error
+    return in_order(_prove, names, workers, partial(_begin, prepare))
 
 
 #: What a worker has at hand: what tries a bug by its name.

@@ -201,7 +201,7 @@ def test_no_scheduler_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
-class Asked(Exception):
+class Asked(Exception):  # noqa: N818 - no error
     """A scheduler was looked for."""
 
 
