@@ -18,21 +18,18 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from fake_fdl_nodes.node import Node
 from harness.expectations import own_reading
+from harness.pool import in_order
 from harness.problems import Mistake, did_you_mean, shown
 from harness.rulebook import JUDGES, Judgement, Ruling, judge
-from harness.runner import InternalError
 from harness.scenario import Scenario
 from harness.systems.loading import found_in
 from harness.wires import Memory, ServerFactory, WireFactory
@@ -138,12 +135,12 @@ class Proof:
 
 
 class Prover:
-    """Tries bugs in ``scenarios``, each under its own reading.
+    """Tries bugs in ``scenarios``, which are gone through for each, each under its own reading.
 
     ``seeds``, one for each, are what the chance in them is drawn from; then they are tried as they come.
     """
 
-    def __init__(self, scenarios: Sequence[Scenario], seeds: Sequence[int] | None = None) -> None:
+    def __init__(self, scenarios: Iterable[Scenario], seeds: Sequence[int] | None = None) -> None:
         self._scenarios = scenarios
         self._seeds = seeds
         #: By file, the rules that the right machines violate.
@@ -264,7 +261,7 @@ def _broken(module: str, error: BaseException) -> Mistake:
 
 def prove_all(
     bugs: Sequence[Bug],
-    scenarios: Sequence[Scenario],
+    scenarios: Iterable[Scenario],
     workers: int = 1,
     *,
     module: str = OWN_BUGS,
@@ -287,7 +284,7 @@ def prove_all(
 
 
 def _prepared(
-    module: str, folder: Path, scenarios: Sequence[Scenario], seeds: Sequence[int] | None
+    module: str, folder: Path, scenarios: Iterable[Scenario], seeds: Sequence[int] | None
 ) -> Callable[[str], Proof]:
     # What a bug imports when it runs has to be found for as long as the worker lives.
     sys.path.insert(0, str(folder))
@@ -296,18 +293,14 @@ def _prepared(
 
 
 def shared_out(names: Sequence[str], workers: int, prepare: Callable[[], Callable[[str], Proof]]) -> Iterator[Proof]:
-    """Yield what becomes of each of the bugs called ``names``, in order, on ``workers`` processes.
+    """Return what becomes of each of the bugs called ``names``, in order, on ``workers`` processes.
 
     Classes that come from somebody's folder find no way through a pipe: each worker imports them itself.
 
     :param prepare: is called in each worker, and returns what tries a bug by its name.
     :raises InternalError: if a worker ended.
     """
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=(prepare,)) as pool:
-        try:
-            yield from pool.map(_prove, names)
-        except BrokenProcessPool as error:
-            raise InternalError("a worker", "it ended before it was through; try fewer of them, or -j 1") from error
+    return in_order(_prove, names, workers, partial(_begin, prepare))
 
 
 #: What a worker has at hand: what tries a bug by its name.

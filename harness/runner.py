@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from multiprocessing import get_context
 
 from harness.durations import format_duration, parse_duration
 from harness.expectations import Met, Timelines, Value, failure_value, judge_expectations, own_reading, untold
+from harness.pool import InternalError, in_order
 from harness.problems import ScenarioError, one_of
 from harness.rulebook import Judgement, Ruling, judge
 from harness.scenario import Scenario
@@ -28,19 +26,6 @@ from harness.world import run
 from reference_server.readings import Reading, reading_named
 
 __all__ = ["InternalError", "Job", "Outcome", "Result", "jobs_for", "run_jobs", "run_one"]
-
-
-class InternalError(Exception):
-    """A run that raised, which is a fault of the harness whatever the scenario says: which ``run``, and ``why``."""
-
-    def __init__(self, run: str, why: str) -> None:
-        # Both are arguments of the exception, so that it survives the way back from a worker.
-        super().__init__(run, why)
-        self.run = run
-        self.why = why
-
-    def __str__(self) -> str:
-        return f"{self.run}: {self.why}"
 
 
 class Outcome(Enum):
@@ -295,17 +280,7 @@ def run_jobs(jobs: Sequence[Job], workers: int = 1) -> Iterator[Result]:
     :raises InternalError: if a run raises, after the results before it.
     :raises ScenarioError: if a scenario names a system under test that is none.
     """
-    if workers <= 1 or len(jobs) <= 1:
-        yield from map(_run, jobs)
-        return
-    # Spawned workers share nothing with this process that could differ between runs.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        try:
-            yield from pool.map(_run, jobs)
-        except BrokenProcessPool as error:
-            raise InternalError(
-                "a worker", "it ended before its run did (out of memory?); try fewer of them"
-            ) from error
+    yield from map(_run, jobs) if workers <= 1 or len(jobs) <= 1 else in_order(_run, jobs, workers)
 
 
 def _run(job: Job) -> Result:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ __all__ = [
     "UNJUDGED",
     "WRONG",
     "check_system",
+    "check_writable",
     "claim",
     "entry_of",
     "load_all",
@@ -150,8 +153,12 @@ def load_all(paths: Sequence[Path], server: str | None = None, node: str | None 
     return scenarios
 
 
-def entry_of(rule: str) -> Entry:
-    """Return the entry of the rule book with the id ``rule``, in whatever case."""
+def entry_of(rule: str, hint: str = "ID", *, instead: str = "") -> Entry:
+    """Return the entry of the rule book with the id ``rule``, in whatever case.
+
+    :param hint: the argument or option that it was given to.
+    :param instead: the word that could be given instead of an id.
+    """
     from harness.rulebook import catalogue
 
     entries = catalogue()
@@ -159,9 +166,10 @@ def entry_of(rule: str) -> Entry:
     if found is None:
         close = difflib.get_close_matches(rule.upper(), entries, n=1)
         raise click.BadParameter(
-            f"no rule has the id {rule!r}; they run from R001 to R129."
+            f"no rule has the id {rule!r}; they run from R001 to R129"
+            + (f", or give {instead}." if instead else ".")
             + (f" Did you mean {close[0]}?" if close else ""),
-            param_hint="ID",
+            param_hint=hint,
         )
     return found
 
@@ -179,7 +187,16 @@ def claim(file: Path | None) -> None:
     # `--json x.toml` is what one types who forgets the name of the report before the scenario's.
     if file.suffix == ".toml":
         raise click.UsageError(f"{file} is named like a scenario; a report would overwrite it")
-    write(file, [])
+    check_writable(file)
+
+
+def check_writable(file: Path) -> None:
+    """Make sure that ``file`` can be written, and leave it as it is: what comes may be interrupted."""
+    is_new = not os.path.lexists(file)
+    with _told(file):
+        file.open("a").close()
+        if is_new:
+            file.unlink()
 
 
 def make_folder(folder: Path | None) -> None:
@@ -193,8 +210,13 @@ def make_folder(folder: Path | None) -> None:
 
 
 def write(file: Path, lines: Iterable[str]) -> None:
+    with _told(file), file.open("w", encoding="utf-8") as stream:
+        stream.writelines(lines)
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
     try:
-        with file.open("w", encoding="utf-8") as stream:
-            stream.writelines(lines)
+        yield
     except OSError as error:
         raise click.UsageError(f"{file} cannot be written: {error.strerror or error}") from None

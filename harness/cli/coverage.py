@@ -120,7 +120,7 @@ def coverage(
             "module of your own with --bugs, give what was proven with --proofs, or leave them out with --no-prove."
         ) from None
     scenarios = load_all(paths)
-    for file in (json_file, html_file):
+    for file in (json_file, html_file, record if update else None):
         claim(file)
     jobs = [job for scenario in scenarios for job in jobs_for(scenario, [READINGS[reading]])]
     console = Console()

@@ -58,6 +58,7 @@ def envelope(
     """
     from rich.console import Console
 
+    from harness.durations import format_duration
     from harness.envelope import Question, Unplayable, find_margins, varied
     from harness.problems import Mistake, ScenarioError
     from harness.report.curve import PICTURES, write_curve
@@ -97,9 +98,12 @@ def envelope(
             margins = find_margins(question, workers, advance)
     except Unplayable as error:
         click.echo(str(error), err=True)
-        click.echo(
-            f"{error.path} = {error.value} cannot be played; give another range: {error.path}=LOW..HIGH", err=True
-        )
+        if error.later_us:
+            later = format_duration(error.later_us)
+            remedy = f"phases register nodes up to 2h later, here {later}; give a longer duration, or --phases 0"
+        else:
+            remedy = f"{error.path} = {error.value} cannot be played; give another range: {error.path}=LOW..HIGH"
+        click.echo(remedy, err=True)
         raise SystemExit(WRONG) from None
     except InternalError as error:
         raise no_verdict(error) from None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from harness.planting import ProgramBug
     from harness.proof import Bug, Proof
-    from harness.scenario import Scenario
+    from harness.sweep.trial import HealedWorlds
 
     Kind = TypeVar("Kind", Bug, ProgramBug)
 
@@ -146,9 +146,8 @@ def _chosen(
     return [bug for bug in bugs.values() if not names or bug.name in names]
 
 
-def _worlds(seeds: range, profile: str) -> list[Scenario]:
+def _worlds(seeds: range, profile: str) -> HealedWorlds:
     """Return the random worlds of ``seeds``, with their repairs."""
-    from harness.sweep.trial import Question, healed_world
+    from harness.sweep.trial import HealedWorlds, Question
 
-    question = Question(profile=profile_named(profile).name)
-    return [healed_world(question, seed).scenario for seed in seeds]
+    return HealedWorlds(Question(profile=profile_named(profile).name), seeds)

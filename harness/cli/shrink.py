@@ -14,6 +14,8 @@ import click
 from harness.cli.common import (
     FAILED,
     check_system,
+    check_writable,
+    entry_of,
     load_all,
     no_verdict,
     one_reading,
@@ -89,17 +91,21 @@ def shrink(
     from harness.problems import Mistake
     from harness.runner import InternalError, jobs_for
     from harness.scenario_file import Unprintable
-    from harness.shrinking import Unsteady, regression, target_of
+    from harness.shrinking import LIVENESS, Unsteady, regression, target_of
     from harness.shrinking import shrink as shrunk_of
 
     if rule is not None and expect is not None:
         raise click.UsageError("--rule and --expect name two things; only one can be looked for.")
+    if rule is not None:
+        rule = LIVENESS if rule.lower() == LIVENESS else entry_of(rule, "'--rule'", instead=LIVENESS).id
     if readings is not None:
         one_reading(readings, "it is shrunk")
     if output is not None and output.suffix != ".toml":
         raise click.BadParameter(f"{output} is not named like a scenario (*.toml).", param_hint="'--output'")
     if output is not None and not output.parent.is_dir():
         raise click.BadParameter(f"{output.parent} is no folder.", param_hint="'--output'")
+    if output is not None:
+        check_writable(output)
     check_system("server", server)
     check_system("node", node)
     # No more digits than the seeds of a sweep have.

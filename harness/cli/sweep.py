@@ -141,11 +141,12 @@ def sweep(
                     write(folder / f"seed-{trial.seed}.toml", [world_as_file(question, trial.seed)])
 
         save(done.values())
-        left = [seed for seed in seeds if seed not in done] if done else seeds
+        known = frozenset(done)
+        left = (seed for seed in seeds if seed not in known)
         interrupted = False
         try:
             with (
-                progress(len(left), Console()) as advance,
+                progress(len(seeds) - len(known), Console()) as advance,
                 closing(run_sweep(question, left, crew)) as running,  # type: ignore[type-var]
             ):
                 for trials in running:

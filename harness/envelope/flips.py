@@ -27,6 +27,7 @@ from harness.envelope.varied import Varied
 from harness.expectations import own_reading
 from harness.problems import Mistake, ScenarioError
 from harness.runner import Result, jobs_for, run_jobs
+from harness.scenario import Scenario
 from harness.scenario_file import Document, scenario_of
 from harness.trace import Status
 from reference_server.readings import reading_named
@@ -35,14 +36,18 @@ __all__ = ["NODE_SURVIVES", "Flip", "Observation", "Phase", "Quantity", "Questio
 
 
 class Unplayable(ValueError):  # noqa: N818 - a scenario that cannot be played at a value, not a mistake in the call
-    """There is nothing to observe at a ``value`` (as the file writes it): ``why``, a line for each reason."""
+    """There is nothing to observe at a ``value`` (as the file writes it): ``why``, a line for each reason.
 
-    def __init__(self, path: str, value: str, why: str) -> None:
+    ``later_us`` is by how much the phase of the polls moved registrations, if the value is right without that.
+    """
+
+    def __init__(self, path: str, value: str, why: str, later_us: int = 0) -> None:
         # All are arguments of the exception, so that it survives the way back from a worker.
-        super().__init__(path, value, why)
+        super().__init__(path, value, why, later_us)
         self.path = path
         self.value = value
         self.why = why
+        self.later_us = later_us
 
     def __str__(self) -> str:
         return self.why
@@ -184,17 +189,28 @@ class _Probe:
         question = self._question
         data = question.varied.put(self._document.data, value)
         try:
-            scenario = scenario_of(self._document.having(_moved(data, self._later_us)))
+            scenario = self._scenario(data, self._later_us)
             self.reading = question.reading or own_reading(scenario)
             (result,) = run_jobs(jobs_for(scenario, [reading_named(self.reading)], seed=question.seed))
         except ScenarioError as error:
-            raise self._unplayable(value, str(error)) from None
+            raise self._unplayable(value, str(error), self._later_us if self._is_right(data) else 0) from None
         if fatal := [trouble.what for trouble in result.troubles if trouble.fatal]:
             raise self._unplayable(value, f"{question.file}: there was nothing to simulate: {fatal[0]}")
         return _observed(result)
 
-    def _unplayable(self, value: int, why: str) -> Unplayable:
-        return Unplayable(self._question.varied.path, self._question.varied.notation.shown(value), why)
+    def _scenario(self, data: dict[str, Any], later_us: int) -> Scenario:
+        return scenario_of(self._document.having(_moved(data, later_us)))
+
+    def _is_right(self, data: dict[str, Any]) -> bool:
+        """Return whether it is a scenario if no registration is moved."""
+        try:
+            self._scenario(data, 0)
+        except ScenarioError:
+            return False
+        return True
+
+    def _unplayable(self, value: int, why: str, later_us: int = 0) -> Unplayable:
+        return Unplayable(self._question.varied.path, self._question.varied.notation.shown(value), why, later_us)
 
 
 def _moved(data: dict[str, Any], later_us: int) -> dict[str, Any]:

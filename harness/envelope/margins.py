@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from multiprocessing import get_context
 
 from harness.envelope.flips import NODE_SURVIVES, Flip, Phase, Quantity, Question, explore
-from harness.runner import InternalError
+from harness.pool import in_order
 
 __all__ = ["Margins", "Step", "find_margins"]
 
@@ -106,13 +103,8 @@ def find_margins(question: Question, workers: int = 1, advance: Callable[[int], 
     others = range(1, question.phases)
     if workers <= 1 or not others:
         phases += [explore(question, each, known, advance) for each in others]
-        return Margins(question=question, phases=tuple(phases))
-    # Spawned workers share nothing with this process that could differ between runs.
-    with ProcessPoolExecutor(min(workers, len(others)), mp_context=get_context("spawn")) as pool:
-        try:
-            for phase in pool.map(partial(explore, question, known=known), others):
-                phases.append(phase)
-                advance(question.steps)
-        except BrokenProcessPool as error:
-            raise InternalError("a worker", "it ended before its runs did (out of memory?); try fewer") from error
+    else:
+        for phase in in_order(partial(explore, question, known=known), others, min(workers, len(others))):
+            phases.append(phase)
+            advance(question.steps)
     return Margins(question=question, phases=tuple(phases))

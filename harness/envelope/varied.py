@@ -98,13 +98,16 @@ def varied(given: str, document: Document) -> Varied:
     parts = _PARTS.get(str(loc[-1]), 1)
     value = _follow(document.data, loc, absent_too=bool(equals))
     if equals:
-        low_text, dots, high_text = text.partition("..")
+        low_text, dots, high_text = (part.strip() for part in text.partition(".."))
         if not dots:
             raise Mistake(shown(text), 'a range such as "20h..26h" or "1..50"')
-        notation = Notation(not _NUMBER.fullmatch(low_text.strip()), parts)
+        if (low_text == "0" and _is_duration(high_text)) or (high_text == "0" and _is_duration(low_text)):
+            meant = "..".join("0s" if end == "0" else end for end in (low_text, high_text))
+            raise Mistake(shown(text), f"a unit at both ends (did you mean {meant}?)")
+        notation = Notation(not _NUMBER.fullmatch(low_text), parts)
         low, high = notation.read(low_text), notation.read(high_text)
         if low >= high:
-            raise Mistake(f"a range from {low_text.strip()} to {high_text.strip()}", "LOW below HIGH")
+            raise Mistake(f"a range from {low_text} to {high_text}", "LOW below HIGH")
         return Varied(path=path, loc=loc, notation=notation, low=low, high=high)
     notation = Notation(isinstance(value, str), parts)
     here = _value_of(value, notation, path)
@@ -112,6 +115,14 @@ def varied(given: str, document: Document) -> Varied:
     found = Varied(path=path, loc=loc, notation=notation, low=low, high=high, derived=True)
     # Some quantities, such as how long an event lasts, have to be above zero.
     return found if low or _is_right(document, found) else replace(found, low=1)
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        parse_duration(text, signed=True)
+    except Mistake:
+        return False
+    return True
 
 
 def _value_of(value: object, notation: Notation, path: str) -> int:

@@ -10,12 +10,18 @@ from dataclasses import asdict
 
 from harness.durations import format_instant
 from harness.scenario_file import printed
-from harness.sweep.trial import Breach, Question, Trial, healed_world
+from harness.sweep.trial import Breach, Question, Trial, Why, healed_world
 
 __all__ = ["sweep_as_text", "sweep_lines", "world_as_file"]
 
 #: So many rules or kinds stand in a line, and so many seeds are named of one failure.
 _ABREAST, _SEEDS = 4, 8
+#: What is said of what is no rule.
+_VERBS = {
+    Why.LIVENESS.value: "broken",
+    Why.TROUBLE.value: "found",
+    Why.HARNESS.value: "itself at fault, which is no verdict,",
+}
 
 
 def sweep_lines(question: Question, trials: Sequence[Trial]) -> Iterator[str]:
@@ -48,11 +54,12 @@ def _abreast(cells: Sequence[str]) -> Iterator[str]:
 
 def _failure(question: Question, what: str, trials: Sequence[Trial]) -> Iterator[str]:
     seeds = ", ".join(str(trial.seed) for trial in trials[:_SEEDS]) + (", ..." if len(trials) > _SEEDS else "")
-    verb = "violated" if what.startswith("R") else "broken" if what == "liveness" else "found"
+    verb = _VERBS.get(what, "violated")
     yield f"{what} {verb} in {len(trials)} of the worlds: seeds {seeds} (fdl-harness {question.version})"
     first = trials[0]
     breach = next(each for each in first.breaches if each.what == what)
-    yield f"  seed {first.seed} at {format_instant(breach.at_us)}, {breach.node or 'server'}: {breach.message}"
+    where = "" if breach.at_us is None else f" at {format_instant(breach.at_us)}, {breach.node or 'server'}"
+    yield f"  seed {first.seed}{where}: {breach.message}"
     yield f"  again: {question.command(first.seed)}"
 
 
@@ -65,24 +72,23 @@ def _digest(trials: Sequence[Trial]) -> str:
 
 
 def sweep_as_text(question: Question, trials: Sequence[Trial]) -> str:
-    """Return all of it as one JSON object: the question, and what came of each seed."""
-    return json.dumps(
-        {
-            "sweep": asdict(question),
-            "digest": _digest(trials),
-            "worlds": [
-                {
-                    "seed": trial.seed,
-                    "kinds": trial.kinds,
-                    "tested": trial.tested,
-                    "digest": trial.digest,
-                    "breaches": [_breach(question, trial.seed, each) for each in trial.breaches],
-                }
-                for trial in trials
-            ],
-        },
-        indent=1,
-    )
+    """Return all of it as JSON text, ending in a newline: the question, and what came of each seed."""
+    found = {
+        "sweep": asdict(question),
+        "digest": _digest(trials),
+        "simulated": True,
+        "worlds": [
+            {
+                "seed": trial.seed,
+                "kinds": trial.kinds,
+                "tested": trial.tested,
+                "digest": trial.digest,
+                "breaches": [_breach(question, trial.seed, each) for each in trial.breaches],
+            }
+            for trial in trials
+        ],
+    }
+    return json.dumps(found, indent=1) + "\n"
 
 
 def world_as_file(question: Question, seed: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -10,20 +11,25 @@ from typing import Any
 from distributed import Client
 from distributed.scheduler import KilledWorker
 
-from harness.problems import Mistake
+from harness.problems import Mistake, shown
 from harness.sweep.workers import Workers
 
 __all__ = ["on_dask"]
 
 _TIMEOUT_S = 10
+#: A host has no slash and no colon, unless it is an IPv6 address in brackets.
+_ADDRESS = re.compile(r"([a-z]+://)?([^][/:\s]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 
 
 @contextmanager
 def on_dask(address: str) -> Iterator[Workers]:
     """Connect to the scheduler of a cluster, such as ``tcp://10.0.0.1:8786``. Its workers have this harness installed.
 
-    :raises Mistake: if none answers there, or it has no workers.
+    :raises Mistake: if that is no address, none answers there, or it has no workers.
     """
+    # Dask takes any word for a host, and looks for it until its time is up.
+    if not _ADDRESS.fullmatch(address):
+        raise Mistake(shown(address), "the address of a Dask scheduler: tcp://host:port, or host:port")
     try:
         client: Any = Client(address, timeout=_TIMEOUT_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, ImportError) as error:

@@ -70,7 +70,12 @@ class Ledger:
         try:
             data = json.loads(line)
             breaches = tuple(
-                Breach(str(each["what"]), int(each["at_us"]), each["node"], str(each["message"]))
+                Breach(
+                    what=str(each["what"]),
+                    at_us=None if each["at_us"] is None else int(each["at_us"]),
+                    node=each["node"],
+                    message=str(each["message"]),
+                )
                 for each in data["breaches"]
             )
             return Trial(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from harness.runner import InternalError
@@ -12,7 +12,7 @@ from harness.sweep.workers import Workers, spread
 __all__ = ["sweep"]
 
 
-def sweep(question: Question, seeds: Sequence[int], workers: Workers | None = None) -> Iterator[list[Trial]]:
+def sweep(question: Question, seeds: Iterable[int], workers: Workers | None = None) -> Iterator[list[Trial]]:
     """Run ``seeds`` and yield what came of them, a handful at a time, as they are done.
 
     :param workers: who runs them, ``None`` for this process.

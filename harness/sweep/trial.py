@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import version
@@ -10,11 +11,12 @@ from importlib.metadata import version
 from harness.problems import Mistake
 from harness.rulebook import Ruling
 from harness.runner import Job, Result, run_one
+from harness.scenario import Scenario
 from harness.sweep.healing import Healed, heal, unhealed
 from harness.sweep.worlds import PROFILES, world
 from reference_server.readings import reading_named
 
-__all__ = ["VERSION", "Breach", "Question", "Trial", "Why", "healed_world", "run_trial"]
+__all__ = ["VERSION", "Breach", "HealedWorlds", "Question", "Trial", "Why", "healed_world", "run_trial"]
 
 
 #: Of the harness. Another one may make another world of a seed.
@@ -60,10 +62,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """Something that was wrong in the world of a seed: a rule, or a `Why`, when (true us), and what in a sentence."""
+    """Something that was wrong in the world of a seed: a rule, or a `Why`, when (true us), and what in a sentence.
+
+    What is wrong with the harness has no instant.
+    """
 
     what: str
-    at_us: int
+    at_us: int | None
     node: str | None
     message: str
 
@@ -84,6 +89,17 @@ def healed_world(question: Question, seed: int) -> Healed:
     return heal(world(seed, PROFILES[question.profile]).scenario)
 
 
+@dataclass(frozen=True, slots=True)
+class HealedWorlds:
+    """The worlds of ``seeds`` with their repairs, each made anew whenever it is come to."""
+
+    question: Question
+    seeds: Sequence[int]
+
+    def __iter__(self) -> Iterator[Scenario]:
+        return (healed_world(self.question, seed).scenario for seed in self.seeds)
+
+
 def run_trial(question: Question, seed: int) -> Trial:
     """Run the world of ``seed`` and say what came of it. What the harness raises is a breach, too.
 
@@ -99,7 +115,7 @@ def run_trial(question: Question, seed: int) -> Trial:
     except Mistake:
         raise
     except Exception as error:
-        raised = Breach(Why.HARNESS.value, 0, None, f"{type(error).__name__}: {error}")
+        raised = Breach(Why.HARNESS.value, None, None, f"{type(error).__name__}: {error}")
         return Trial(seed, made.kinds, (), "", (raised,))
     tested = tuple(each.rule for each in result.judgements.values() if each.tested)
     return Trial(seed, made.kinds, tested, result.digest, breaches)
@@ -109,7 +125,7 @@ def _breaches(result: Result) -> list[Breach]:
     found = []
     for judgement in result.judgements.values():
         if judgement.trouble:
-            found.append(Breach(Why.HARNESS.value, 0, None, f"{judgement.rule} {judgement.trouble}"))
+            found.append(Breach(Why.HARNESS.value, None, None, f"{judgement.rule} {judgement.trouble}"))
         elif judgement.ruling is Ruling.VIOLATED and judgement.first is not None:
             first = judgement.first
             found.append(Breach(judgement.rule, first.at_us, first.node, first.message))

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 from multiprocessing import get_context
 from typing import Any, NamedTuple, TypeVar
 
@@ -51,17 +52,21 @@ def _leave_interrupts_to_the_parent() -> None:
 
 
 def spread(
-    task: Callable[[Sequence[int]], Done], numbers: Sequence[int], workers: Workers | None = None, handful: int = 25
+    task: Callable[[Sequence[int]], Done], numbers: Iterable[int], workers: Workers | None = None, handful: int = 25
 ) -> Iterator[tuple[int, Done]]:
     """Have ``task`` done for all of ``numbers``, a handful at a time, and yield of how many it was done, and what came.
+
+    Numbers are asked for as workers are free to take them, so there may be any number of them.
 
     :param workers: who does it, ``None`` for this process.
     :raises InternalError: if some numbers end every worker that is given them.
     """
-    waiting = deque(numbers[k : k + handful] for k in range(0, len(numbers), handful))
+    fresh = _handfuls(numbers, handful)
     if workers is None:
-        yield from ((len(some), task(some)) for some in waiting)
+        yield from ((len(some), task(some)) for some in fresh)
         return
+    # What lost workers were at, and the next that nobody had, as long as there is one.
+    waiting = deque(islice(fresh, 1))
     fruitless = 0
     while waiting:
         executor = workers.start()
@@ -71,6 +76,8 @@ def spread(
                 while waiting and len(pending) < _WAITING * workers.size:
                     pending[executor.submit(task, waiting[0])] = waiting[0]
                     waiting.popleft()
+                    if not waiting:
+                        waiting.extend(islice(fresh, 1))
                 for future in wait(pending, return_when=FIRST_COMPLETED).done:
                     done = future.result()
                     fruitless = 0
@@ -88,6 +95,12 @@ def spread(
             for future in pending:
                 future.cancel()
             executor.shutdown(wait=False)
+
+
+def _handfuls(numbers: Iterable[int], size: int) -> Iterator[Sequence[int]]:
+    left = iter(numbers)
+    while some := tuple(islice(left, size)):
+        yield some
 
 
 def _succeeded(future: Future[Any]) -> bool:

@@ -387,6 +387,27 @@ def test_a_wrong_call_runs_nothing(tmp_path: Path) -> None:
     assert code == 2
     assert "cannot be read" in output
     assert invoke(ONE, "--update")[0] == 2
+    code, output = invoke(ONE, "--against", tmp_path / "gone" / "cells.json", "--update")
+    assert code == 2
+    assert "cells.json cannot be written" in output
+    assert "R110" not in output
+
+
+@pytest.mark.parametrize("option", [["--update", "--against"], ["--json"]])
+def test_an_interrupt_leaves_files_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: list[str]
+) -> None:
+    def interrupted(*_: object) -> object:
+        raise KeyboardInterrupt
+
+    file = tmp_path / "coverage.json"
+    assert invoke(ONE, *option, file)[0] == 0
+    before = file.read_text()
+    monkeypatch.setattr("harness.runner.run_jobs", interrupted)
+    assert invoke(ONE, *option, file)[0] != 0
+    assert file.read_text() == before
+    assert invoke(ONE, *option, tmp_path / "new.json")[0] != 0
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["coverage.json"]
 
 
 BUG = """

@@ -241,7 +241,7 @@ def test_a_value_without_a_scenario() -> None:
     with pytest.raises(Unplayable, match=r"stop.toml:6:12: licence.capacity: found 0, expected a number") as caught:
         find_margins(asked("licence.capacity=0..3"))
     again = pickle.loads(pickle.dumps(caught.value))
-    assert (again.path, again.value, str(again)) == ("licence.capacity", "0", str(caught.value))
+    assert (again.path, again.value, again.later_us, str(again)) == ("licence.capacity", "0", 0, str(caught.value))
 
 
 # What can be varied.
@@ -324,6 +324,9 @@ def test_a_value_is_written_as_it_is_read(notation: Notation, value: int, writte
         ("events[0].lasts=20h", 'found "20h", expected a range such as "20h..26h" or "1..50"'),
         ("events[0].lasts=20x..26h", 'found "20x", expected a duration such as'),
         ("events[0].lasts=20h..26", 'found "26", expected a duration such as'),
+        ("events[0].lasts=0..26h", 'found "0..26h", expected a unit at both ends (did you mean 0s..26h?)'),
+        ("events[0].by=-1h 30m .. 0", 'found "-1h 30m .. 0", expected a unit at both ends (did you mean -1h 30m..0s?)'),
+        ("events[0].lasts=0..26x", 'found "26x", expected a number'),
         ("licence.capacity=1..5h", 'found "5h", expected a number'),
         ("licence.capacity=1..5.5", 'found "5.5", expected a whole number'),
         ("events[1].ppm=0..0.0001", 'found "0.0001", expected a number of whole 1/1000'),
@@ -513,6 +516,35 @@ def test_a_wrong_call(files: Path, arguments: list[str], message: str) -> None:
     assert message in " ".join(done.output.split())
     assert "Traceback" not in done.output
     assert (files / "stop.toml").read_text() == STOP
+
+
+#: 90 minutes before the end, so that phases up to 3 of 4, 90 minutes later, are within it.
+LATE = STOP.split("[[events]]")[0] + 'register = "2d 22h 30m"\n'
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("duration", "phases", "remedy"),
+    [
+        ("3d", "4", None),
+        # Phase 3 is 90 minutes later, beyond an end that is a microsecond earlier; phase 2, an hour, is not.
+        ("2d 23h 59m 59s 999ms 999us", "4", "here 1h 30m; give a longer duration, or --phases 0"),
+        ("2d 23h 59m 59s 999ms 999us", "0", None),
+        # Registered as it ends, the file leaves no phase room.
+        ("2d 22h 30m", "4", "here 30m; give a longer duration, or --phases 0"),
+    ],
+)
+def test_a_phase_that_registers_after_the_end_is_to_blame(
+    files: Path, workers: str, duration: str, phases: str, remedy: str | None
+) -> None:
+    (files / "late.toml").write_text(LATE.replace('"3d"', f'"{duration}"'))
+    vary = ("--vary", "network.latency=5ms..6ms", "--probes", "1")
+    done = call("late.toml", *vary, "--phases", phases, "-j", workers)
+    if remedy is None:
+        assert done.exit_code == 0, done.output
+    else:
+        assert done.exit_code == 2
+        assert remedy in done.output
 
 
 def test_a_file_that_is_none(files: Path) -> None:

@@ -285,6 +285,21 @@ def test_where_nothing_is_broken_there_is_nothing_to_shrink(files: Path) -> None
     )
 
 
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_run(files: Path) -> None:
+    Path("taken.toml").mkdir()
+    done = call("week.toml", "-o", "taken.toml")  # In which nothing is broken.
+    assert done.exit_code == 2
+    assert "taken.toml cannot be written: Is a directory" in done.stderr
+
+
+def test_a_file_stays_as_it_is_where_nothing_is_found(files: Path) -> None:
+    Path("before.toml").write_text(WEEK)
+    assert call("week.toml", "-o", "before.toml").exit_code == 1
+    assert Path("before.toml").read_text() == WEEK
+    assert call("week.toml", "-o", "new.toml").exit_code == 1
+    assert not Path("new.toml").exists()
+
+
 def test_too_few_runs_are_told(files: Path) -> None:
     done = call("week.toml", "--server", LATE, "--runs", "3")
     assert done.exit_code == 0
@@ -344,7 +359,10 @@ def test_a_fault_of_the_harness_is_no_verdict(files: Path, monkeypatch: pytest.M
     ("arguments", "told"),
     [
         (["week.toml", "--rule", "R034", "--expect", "0"], "--rule and --expect name two things"),
-        (["week.toml", "--rule", "R999"], "'--rule': found R999, expected the id of a rule"),
+        (
+            ["week.toml", "--rule", "R999"],
+            "'--rule': no rule has the id 'R999'; they run from R001 to R129, or give li",
+        ),
         (["week.toml", "--expect", "2"], "'--expect': found 2, expected an index below 2"),
         (["week.toml", "--reading", "all"], "'--reading': it is shrunk under one reading at a time"),
         (["week.toml", "--server", "nothing"], "'--server': "),
@@ -412,6 +430,13 @@ def test_a_seed_in_which_nothing_is_broken(files: Path) -> None:
     assert call("3", "--profile", "calm", "--rule", "liveness").stderr == (
         "<seed 3> [literal]: when everything is put right every node comes back; there is nothing to shrink\n"
     )
+
+
+@pytest.mark.parametrize(("rule", "found"), [("r018", "R018 is not violated"), ("Liveness", "every node comes back")])
+def test_a_rule_is_named_in_any_case(files: Path, rule: str, found: str) -> None:
+    done = call("3", "--profile", "calm", "--rule", rule)
+    assert done.exit_code == 1
+    assert f"{found}; there is nothing to shrink" in done.stderr
 
 
 def test_a_profile_that_there_is_not_is_told(files: Path) -> None:

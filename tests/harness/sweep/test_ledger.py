@@ -17,7 +17,13 @@ BROKEN = Trial(4, ("cuts",), ("R034",), "ab", (Breach("R034", 5, "fdl-1", "not v
 CLEAN = Trial(3, (), ("R031", "R034"), "cd")
 
 names = st.tuples(st.sampled_from(["stops", "cuts", "clocks"]))
-breaches = st.builds(Breach, st.sampled_from(["R034", "liveness"]), st.integers(0, 9), st.none() | st.text(), st.text())
+breaches = st.builds(
+    Breach,
+    st.sampled_from(["R034", "liveness", "harness"]),
+    st.none() | st.integers(0, 9),
+    st.none() | st.text(),
+    st.text(),
+)
 trials = st.builds(Trial, st.integers(0, 99), names, names, st.text(), st.lists(breaches).map(tuple))
 
 

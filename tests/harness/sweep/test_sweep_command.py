@@ -35,7 +35,10 @@ def test_a_clean_sweep(folder: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0] == "seeds 0 to 29, profile default [literal]"
     assert lines[-1].startswith("30 worlds: 30 clean, 0 not; digest ")
-    found = json.loads((folder / "out.json").read_text())
+    text = (folder / "out.json").read_text()
+    assert text.endswith("}\n")
+    found = json.loads(text)
+    assert found["simulated"] is True
     assert [each["seed"] for each in found["worlds"]] == list(range(30))
     assert found["digest"].startswith(lines[-1].split()[-1])
     assert found["sweep"]["profile"] == "default"
@@ -146,6 +149,31 @@ def test_an_interrupted_sweep_tells_what_was_done_and_goes_on(folder: Path, monk
         patched.setattr(harness.sweep.trial, "run_one", interrupted)
         done = sweep("--seeds", "10..20", "--resume", "ledger.jsonl")
     assert "10 worlds: 10 clean" in done.stdout
+    # However many are left, they are not counted out beforehand.
+    many = f"0..{10**15 - 1}"
+    with monkeypatch.context() as patched:
+        patched.setattr(harness.sweep.sweeping, "sweep", interrupted)
+        done = sweep("--seeds", many, "--resume", "ledger.jsonl")
+    assert f"interrupted after 85 of {10**15 - 1} worlds" in done.stderr
+
+
+def test_a_fault_of_the_harness_has_no_instant(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> object:
+        raise ZeroDivisionError("a bug of ours")
+
+    monkeypatch.setattr(harness.sweep.trial, "run_one", broken)
+    done = sweep("--seeds", "5", "--json", "out.json", "--resume", "ledger.jsonl")
+    assert done.exit_code == 1
+    lines = done.stdout.splitlines()
+    first = lines.index("harness itself at fault, which is no verdict, in 1 of the worlds: seeds 5 (fdl-harness 0.1.0)")
+    assert lines[first + 1 : first + 3] == [
+        "  seed 5: ZeroDivisionError: a bug of ours",
+        "  again: fdl-harness sweep --seeds 5",
+    ]
+    (breach,) = json.loads((folder / "out.json").read_text())["worlds"][0]["breaches"]
+    assert (breach["at_us"], breach["node"]) == (None, None)
+    # What is in the ledger is told in the same words.
+    assert sweep("--seeds", "5", "--resume", "ledger.jsonl").stdout == done.stdout
 
 
 def test_a_fault_of_the_harness_is_no_verdict(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.problems import Mistake
 from harness.runner import InternalError
 from harness.sweep.sweeping import sweep
 from harness.sweep.trial import Question, Trial, run_trial
-from harness.sweep.workers import Workers, here
+from harness.sweep.workers import Workers, here, spread
 from harness.sweep.worlds import PROFILES
 
 ROOT = Path(__file__).parents[3]
@@ -71,6 +73,31 @@ class Mortal(Executor):
 
 def test_a_worker_that_is_killed_loses_nothing(alone: list[Trial]) -> None:
     assert gathered(sweep(QUESTION, SEEDS, Workers(Mortal, 2, (BrokenProcessPool,)))) == alone
+
+
+@given(st.integers(0, 40), st.integers(1, 3), st.integers(1, 7))
+def test_whoever_dies_each_handful_is_done_once(count: int, size: int, handful: int) -> None:
+    numbers = tuple(range(count))
+    done = list(spread(tuple, numbers, Workers(Mortal, size, (BrokenProcessPool,)), handful))
+    assert sorted(some for _, some in done) == [numbers[k : k + handful] for k in range(0, count, handful)]
+    assert all(length == len(some) for length, some in done)
+    assert list(spread(tuple, numbers, None, handful)) == sorted(done, key=lambda each: each[1])
+
+
+@pytest.mark.parametrize("crew", [None, Workers(Mortal, 2, (BrokenProcessPool,))])
+def test_numbers_are_asked_for_as_they_are_needed(crew: Workers | None) -> None:
+    asked: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in range(1_000):
+            asked.append(number)
+            yield number
+
+    results = spread(tuple, numbers(), crew, 10)
+    assert next(results) == (10, tuple(range(10)))
+    # For each of the two workers there are at most three handfuls, and one is at hand.
+    assert len(asked) <= 10 * (2 * 3 + 1)
+    assert sum(count for count, _ in results) == 990
 
 
 class Stillborn(Mortal):
@@ -170,5 +197,39 @@ def test_no_scheduler_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_TIMEOUT_S", 1)
     with pytest.raises(Mistake, match="no Dask scheduler at tcp"), cluster.on_dask("tcp://127.0.0.1:1"):
         pass
-    with pytest.raises(Mistake, match="no Dask scheduler at nonsense://x"), cluster.on_dask("nonsense://x"):
+    with pytest.raises(Mistake, match="no Dask scheduler at nonsense://x:1"), cluster.on_dask("nonsense://x:1"):
         pass
+
+
+class Asked(Exception):  # noqa: N818 - no error
+    """A scheduler was looked for."""
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.sweep import cluster
+
+    def client(*_: object, **__: object) -> object:
+        raise Asked
+
+    monkeypatch.setattr(cluster, "Client", client)
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize(
+    "address", ["foo", "", "tcp://foo", "foo:", ":8786", "tcp://:8786", "foo:port", "foo:8786/x", "::1:8786", "a b:1"]
+)
+def test_what_is_no_address_is_told_without_looking_for_it(address: str) -> None:
+    from harness.sweep.cluster import on_dask
+
+    with pytest.raises(Mistake, match=r"found .*, expected the address .*: tcp://host:port, or host:port"):
+        on_dask(address).__enter__()
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize("address", ["foo:8786", "tcp://10.0.0.1:8786", "tls://a.b-c.example:1", "tcp://[::1]:8786"])
+def test_whatever_can_be_an_address_is_looked_for(address: str) -> None:
+    from harness.sweep.cluster import on_dask
+
+    with pytest.raises(Asked):
+        on_dask(address).__enter__()
