@@ -11,6 +11,7 @@ from harness.cli.coverage import coverage
 from harness.cli.envelope import envelope
 from harness.cli.exhaust import exhaust
 from harness.cli.facts import facts
+from harness.cli.outage import outage
 from harness.cli.predict import predict
 from harness.cli.prove import prove
 from harness.cli.reference import check, readings, rules, schema
@@ -37,5 +38,6 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+main.add_command(outage)
 for command in (run, predict, envelope, sweep, prove, coverage, shrink, exhaust, check, rules, facts, schema, readings):
     main.add_command(command)

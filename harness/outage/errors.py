@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from harness.problems import Problem
 
@@ -12,15 +13,19 @@ _TOLD_LIMIT = 20
 
 
 class RecordError(ValueError):
-    """A record that cannot be read. ``problems`` are all that is wrong with it, in order of place."""
+    """A record that cannot be read. ``problems`` are all that is wrong with it, in order of place.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    ``lenient`` tells that more than nothing is left if what cannot be read is left out.
+    """
+
+    def __init__(self, problems: Iterable[Problem], *, lenient: bool = False) -> None:
+        self.lenient = lenient
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
         super().__init__("\n".join(told(self.problems)))
 
-    def __reduce__(self) -> tuple[type[RecordError], tuple[tuple[Problem, ...]]]:
+    def __reduce__(self) -> tuple[partial[RecordError], tuple[tuple[Problem, ...]]]:
         """Let it survive the way back from a worker, too."""
-        return RecordError, (self.problems,)
+        return partial(RecordError, lenient=self.lenient), (self.problems,)
 
 
 def told(problems: Sequence[Problem]) -> Iterator[str]:

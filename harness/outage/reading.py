@@ -59,7 +59,7 @@ def parse_record(text: str, *, file: str = "<string>", options: Options | None =
     if not observations and not problems:
         raise RecordError([Problem(file=file, found="no row", expected="at least one")])
     if problems and not (options.lenient and observations):
-        raise RecordError(problems)
+        raise RecordError(problems, lenient=bool(observations))
     return Record(
         file=file,
         observations=tuple(sorted(observations, key=lambda each: (each.at_us, each.line))),

@@ -103,7 +103,7 @@ def code_of(text: str) -> Code:
 
 
 def written_code(code: Code) -> str:
-    """Return what `code_of` takes for ``code``, the same in any language: its number and name, or what it has of them."""
+    """Return what `code_of` takes for ``code`` in any language: its number and its name, or what it has of them."""
     return " ".join(dict.fromkeys(filter(None, (code.label, code.shown_name))))
 
 

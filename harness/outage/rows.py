@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from harness.outage.columns import SKIP, Columns, unknown
 from harness.outage.errors import RecordError
 from harness.outage.record import What
-from harness.outage.text import lines_of
+from harness.outage.text import CONTROL, lines_of
 from harness.outage.times import written
 from harness.problems import Mistake, Problem, shown
 
@@ -270,6 +270,8 @@ def _object(line: str) -> dict[str, str]:
             value[name] = ""
         elif not isinstance(each, str):
             raise Mistake(f"{shown(name)} with {shown(each)}", "a text or a number")
+        elif CONTROL.search(each):
+            raise Mistake(f"{shown(name)} with {shown(each)}", "a text of printable characters")
     return value
 
 

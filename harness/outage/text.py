@@ -9,11 +9,11 @@ from pathlib import Path
 from harness.outage.errors import RecordError
 from harness.problems import Problem
 
-__all__ = ["lines_of", "read_text"]
+__all__ = ["CONTROL", "lines_of", "read_text"]
 
 _EXPECTED = "a record of an outage, as text in UTF-8, UTF-16 or GB18030"
 #: What no text has, but for the tab and the ends of lines.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _END_OF_LINE = re.compile(r"\r\n|\r|\n")
 
 
@@ -31,7 +31,7 @@ def read_text(path: Path) -> str:
         found = (getattr(error, "strerror", None) or str(error)).lower()
         raise RecordError([Problem(file=file, found=found, expected=_EXPECTED)]) from None
     text = _decoded(data, file)
-    if control := _CONTROL.search(text):
+    if control := CONTROL.search(text):
         line, column = _place(text, control.start())
         found = f"the character U+{ord(control[0]):04X}, which no text has"
         raise RecordError([Problem(file=file, line=line, column=column, found=found, expected=_EXPECTED)])

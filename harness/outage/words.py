@@ -65,14 +65,14 @@ def meaning(source: str, event: str, detail: str) -> Meaning:
 
 def source_of(text: str) -> str:
     """Return the source that ``text`` names: the server, the network, or a node by its name."""
-    name = text.strip()
+    name = " ".join(text.split())
     if not name:
         raise Mistake("no source", f"{SERVER}, {NETWORK}, or the name of a node")
     return _SOURCES.get(name.casefold()) or values.node_name(name)
 
 
 def detail_of(observation: Observation) -> str:
-    """Return the detail with which a line says what ``observation`` does; for what has a value, the same in any language."""
+    """Return the detail with which a line says what ``observation`` does; a value is written in one way only."""
     if observation.code is not None:
         return written_code(observation.code)
     if observation.status is not None:
@@ -108,7 +108,7 @@ def _event(text: str, source: str) -> What:
 
 
 def _fields(text: str, source: str, what: What) -> dict[str, Any]:
-    text = text.strip()
+    text = " ".join(text.split())
     if what is What.FAILED:
         return {"code": code_of(text), "text": text}
     if what is What.STATUS and source == SERVER:
@@ -138,5 +138,5 @@ def _status(text: str) -> Status:
 
 def _names(text: str) -> tuple[str, ...]:
     """Return the nodes that a list names, separated by ``;``, or by spaces where there is none."""
-    names = text.split(";") if ";" in text else text.split()
-    return tuple(dict.fromkeys(values.node_name(name.strip()) for name in names if name.strip()))
+    names = (" ".join(name.split()) for name in (text.split(";") if ";" in text else text.split()))
+    return tuple(dict.fromkeys(values.node_name(name) for name in names if name))

@@ -1,0 +1,28 @@
+"""``fdl-harness outage show``: what was read of a record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.outage.common import with_record
+
+if TYPE_CHECKING:
+    from harness.outage.record import Record
+
+__all__ = ["show"]
+
+
+@click.command()
+@with_record
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(record: Record, as_json: bool) -> None:
+    """Show what FILE says, as it is understood: a line for each observation, with its time in UTC."""
+    from harness.report.records import record_as_text, record_lines
+
+    if as_json:
+        click.echo(record_as_text(record), nl=False)
+        return
+    for line in record_lines(record):
+        click.echo(line)
