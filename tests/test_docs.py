@@ -1,6 +1,7 @@
 """The documents keep what they promise: links lead somewhere, and what they show is what one gets.
 
-How a page is read: a ``toml`` or ``python`` block whose first line is a comment with a file's name is that file. A
+How a page is read: a ``toml`` or ``python`` block whose first line is a comment with a file's name is that file, and so
+is a block of data with the file's name on its fence, such as ``csv sunday.csv``, since data has no comments. A
 ``console`` block shows commands after ``$`` and below each what it prints; ``...`` stands for any lines, or within a
 line for any text, spacing and the value of a digest do not matter, and ``console exit=1`` says how the block's commands
 end. Commands other than ``fdl-harness`` are not run here.
@@ -83,8 +84,11 @@ def _write_files(page: Path, folder: Path) -> list[Path]:
     (folder / "scenarios").symlink_to(ROOT / "scenarios")
     files = []
     for block in _blocks(page):
-        name = re.match(r"# ([\w.]+)\n", block.text)
-        if block.info in ("toml", "python") and name:
+        if block.info in ("toml", "python"):
+            name = re.match(r"# ([\w.]+)\n", block.text)
+        else:
+            name = re.fullmatch(r"(?:csv|json|text) ([\w.]+)", block.info)
+        if name:
             file = folder / name[1]
             file.write_text(block.text, encoding="utf-8")
             files.append(file)

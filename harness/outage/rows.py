@@ -14,6 +14,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from harness.outage.columns import SKIP, Columns, unknown
@@ -29,7 +30,7 @@ _DELIMITERS = (",", ";", "\t")
 #: A spreadsheet's own way to say which delimiter follows.
 _SEP = re.compile(r"sep=.", re.IGNORECASE)
 _LONGEST_CELL_LINES = 100
-#: The titles of pages that have a list, and the headings above it.
+#: The last parts of the titles of pages that have a list, and the headings above it.
 _TITLES = ("registration management", "注册管理")
 _HEADINGS = ("failures", "失败记录", "失败列表")
 _GAP = re.compile(r"\t+|\s{2,}")
@@ -145,7 +146,8 @@ class Rows:
             key = self._columns.key(name)
             if key is None:
                 if name:
-                    self._add(line, unknown(name))
+                    column = list(_cell_starts(self._lines[line - 1], self._delimiter))[index]
+                    self.problems.append(replace(self.problem(line, unknown(name)), column=column))
             elif key in self._header and key != SKIP:
                 raise Mistake(f"two columns of the {key}: {names[self._header[key]]}, {name}", "one of each")
             else:
@@ -214,9 +216,7 @@ class Rows:
                 continue
             time, *others = _GAP.split(plain)
             if len(others) not in (1, 2):
-                self._add(
-                    number, Mistake(shown(plain), "a time, the node and the reason, with two spaces between them")
-                )
+                self._add(number, Mistake(shown(plain), "a time, the node and the reason, two spaces apart"))
             elif len(others) == 1 and self._columns.node is None:
                 self._add(number, Mistake("no node", "--node, which says whose list it is"))
             else:
@@ -226,7 +226,7 @@ class Rows:
 def _begins_a_page(line: str) -> bool:
     plain = line.strip()
     time, *others = _GAP.split(plain)
-    if plain.casefold() in (*_TITLES, *_HEADINGS):
+    if plain.casefold().split(" > ")[-1] in (*_TITLES, *_HEADINGS):
         return True
     try:
         written(time)

@@ -32,8 +32,8 @@ def redact(record: Record, output: Path) -> None:
         raise click.UsageError(f"{output} is the record itself, which would be overwritten")
     clean = redacted(record)
     write(output, timeline(clean))
-    lines = len(clean.observations)
-    click.echo(f"{output}: {lines} line{'' if lines == 1 else 's'}, {len(clean.nodes)} nodes renamed")
+    lines, nodes = len(clean.observations), len(clean.nodes)
+    click.echo(f"{output}: {lines} line{'' if lines == 1 else 's'}, {nodes} node{'' if nodes == 1 else 's'} renamed")
     if words := free_words(clean):
         click.echo(f"These words stay, so read them before you give {output} away:")
         for text in words:
