@@ -45,17 +45,16 @@ def diagnosis_lines(diagnosis: Diagnosis, *, most: int = 3) -> Iterator[str]:
         yield ""
         yield from _explanation(diagnosis.case, place, explanation)
     yield ""
+    if len(diagnosis.best) > 1:
+        equal = [str(place) for place, each in enumerate(told_, start=1) if each in diagnosis.best]
+        # Those that are not told are as good, too.
+        equal += ["others"] if len(diagnosis.best) > len(equal) else []
+        yield (
+            f"{', '.join(equal[:-1])} and {equal[-1]} explain the record equally well: it cannot be told from it "
+            "which it was. They stand in the order of how common they are."
+        )
     if len(told_) > 1:
-        first, second = told_[:2]
-        if len(diagnosis.best) > 1:
-            equal = [str(place) for place, each in enumerate(told_, start=1) if each in diagnosis.best]
-            # Those that are not told are as good, too.
-            equal += ["others"] if len(diagnosis.best) > len(equal) else []
-            yield (
-                f"{', '.join(equal[:-1])} and {equal[-1]} explain the record equally well: it cannot be told from it "
-                "which it was. They stand in the order of how common they are."
-            )
-        yield f"What would decide between 1 and 2: {deciding(diagnosis.case, first, second)}."
+        yield f"What would decide between 1 and 2: {deciding(diagnosis.case, *told_[:2])}."
 
 
 def lines_of(case: Case) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import UNJUDGED, WRONG, claim, write
+from harness.cli.common import UNJUDGED, WRONG, check_writable, claim, write
 from harness.cli.outage.case import case_from, of_case
 from harness.cli.outage.common import with_record
 
@@ -46,7 +46,7 @@ def diagnose(
 
     claim(json_file)
     if output is not None:
-        write(output, [])
+        check_writable(output)
     diagnosis = _diagnosed(case_from(record, installation, clock_error_us))
     for line in diagnosis_lines(diagnosis, most=most):
         click.echo(line)
@@ -71,7 +71,8 @@ def _diagnosed(case: Case) -> Diagnosis:
     from harness.outage.diagnosing import diagnose as search
 
     columns = (SpinnerColumn(), TextColumn("looking for what explains it: {task.completed:.0f} simulations"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=None)
         try:
             return search(case, progress=lambda tried: progress.update(task, completed=tried))

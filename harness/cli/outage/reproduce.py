@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import FAILED, WRONG, write
+from harness.cli.common import FAILED, WRONG, check_writable, write
 from harness.cli.outage.case import case_from, of_case
 from harness.cli.outage.common import with_record
 
@@ -38,7 +38,7 @@ def reproduce(
     from harness.scenario_file import printed
 
     if output is not None:
-        write(output, [])
+        check_writable(output)
     case = case_from(record, installation, clock_error_us)
     simulated = simulate(case)
     if simulated is None:
