@@ -69,8 +69,7 @@ class Clock:
         return true_us
 
     def _exact(self, wall_us: int) -> int:
-        rate = 1 + self.ppm / 1_000_000
-        return wall_us if rate == 1 else round(wall_us / rate)
+        return round(wall_us / (1 + self.ppm / 1_000_000)) if self.ppm else wall_us
 
 
 EXACT = Clock()
@@ -326,8 +325,8 @@ class _Script:
         return PERIOD_US * (2 * nodes.index(node) + 1) // (2 * len(nodes))
 
     def _period_us(self, node: str) -> int:
-        rate = 1 + self._clocks[node].ppm / 1_000_000
-        return PERIOD_US if rate == 1 else round(PERIOD_US / rate)
+        ppm = self._clocks[node].ppm
+        return round(PERIOD_US / (1 + ppm / 1_000_000)) if ppm else PERIOD_US
 
     def _first_phase(self, seen: Sequence[Observation]) -> int | None:
         """Return the instant at which the first poll was sent that failed.
