@@ -10,7 +10,7 @@ Nothing is an explanation that does not show the whole record when it is simulat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -19,9 +19,10 @@ from harness.outage.case import Built, Case, scenario_of
 from harness.outage.causes import Cause, Kind, assumed
 from harness.outage.comparing import Comparison, compare
 from harness.outage.proposing import proposals
+from harness.outage.record import What
 from harness.trace import Trace
 from harness.world import run
-from reference_server.readings import LITERAL, reading_named
+from reference_server.readings import LITERAL, Reading, reading_named
 
 __all__ = ["Diagnosis", "Explanation", "Simulated", "diagnose", "simulate"]
 
@@ -58,6 +59,8 @@ _PRICES = {
 _ASKED = Fraction(2)
 #: The list of a node that was not handed in is missing as a whole, and costs no more than this.
 _LIST = 4
+#: From so many nodes on it pays to predict before simulating.
+_MANY = 50
 #: What is still open counts for more than anything that explains it.
 _OPEN = 6
 
@@ -119,8 +122,11 @@ class Diagnosis:
         return tuple(each for each in self.explanations if each.fit == self.explanations[0].fit)
 
 
-def simulate(case: Case, causes: Sequence[Cause] = ()) -> Simulated | None:
-    """Return what ``causes`` make of ``case``, ``None`` if they cannot happen together."""
+def simulate(case: Case, causes: Sequence[Cause] = (), *, at_most: Fraction | None = None) -> Simulated | None:
+    """Return what ``causes`` make of ``case``, ``None`` if they cannot happen together.
+
+    :param at_most: do not bother where it is clear beforehand that they do not show the record at this price.
+    """
     try:
         built = scenario_of(case, assumed(case, causes))
     except ValueError:
@@ -130,7 +136,10 @@ def simulate(case: Case, causes: Sequence[Cause] = ()) -> Simulated | None:
     readings = [cause.reading for cause in causes if cause.kind is Kind.READING]
     if len(readings) > 1:
         return None
-    trace = run(built.scenario, reading_named(readings[0]) if readings else LITERAL)
+    reading = reading_named(readings[0]) if readings else LITERAL
+    if at_most is not None and len(case.nodes) >= _MANY and _is_hopeless(case, causes, built, reading, at_most):
+        return None
+    trace = run(built.scenario, reading)
     comparison = compare(case, built, trace)
     return Simulated(
         causes=tuple(sorted(causes, key=lambda cause: cause.start_us)),
@@ -141,15 +150,30 @@ def simulate(case: Case, causes: Sequence[Cause] = ()) -> Simulated | None:
     )
 
 
+def _is_hopeless(case: Case, causes: Sequence[Cause], built: Built, reading: Reading, at_most: Fraction) -> bool:
+    """Tell whether the numbers of failures alone, which need no simulation, are too small or cost too much."""
+    from harness.prediction import Unpredictable, predict
+
+    try:
+        counts = predict(built.scenario, reading).failures.tolist()
+    except Unpredictable:
+        return False
+    recorded = [sum(each.what is What.FAILED for each in case.by_source[node]) for node in case.nodes]
+    missing = [count - least for count, least in zip(counts, recorded, strict=False)]
+    return min(missing) < 0 or _sum(causes, built, missing) > at_most
+
+
 def _price(causes: Sequence[Cause], built: Built, comparison: Comparison) -> Fraction:
     missing: dict[str, int] = {}
     for row in comparison.surplus:
         missing[row.node] = missing.get(row.node, 0) + 1
-    return (
-        sum(map(_price_of, causes), Fraction(0))
-        + _ASKED * len(built.unrecorded)
-        + sum(min(count, _LIST) for count in missing.values())
-    )
+    return _sum(causes, built, missing.values())
+
+
+def _sum(causes: Sequence[Cause], built: Built, missing: Iterable[int]) -> Fraction:
+    """Return what causes cost together with what they take to be missing in the record: rows, by node."""
+    rows = sum(min(count, _LIST) for count in missing)
+    return sum(map(_price_of, causes), Fraction(0)) + _ASKED * len(built.unrecorded) + rows
 
 
 def _price_of(cause: Cause) -> Fraction:

@@ -53,7 +53,7 @@ def _of(case: Case, explanation: Explanation, place: int) -> Narrowed:
     def fits(other: Cause) -> bool:
         causes = [*explanation.causes]
         causes[place] = other
-        found = simulate(case, causes)
+        found = simulate(case, causes, at_most=explanation.price)
         return found is not None and found.reproduces and found.price <= explanation.price
 
     last_us = case.duration_us if cause.end_us is None else cause.end_us - 1

@@ -237,3 +237,12 @@ def test_where_simulations_agree_a_witness_decides() -> None:
     hidden = next(each for each in ALIKE if each.name == "alike-nat-or-moved")
     told = deciding(*first_two(hidden, Kind.MOVED, Kind.NAT))
     assert told.startswith("the address that these nodes had at the time; or the address from which the requests")
+
+
+@pytest.mark.parametrize("name", ["stop-overnight", "cut-of-two", "stop-with-many-rows-missing"])
+def test_predicting_before_simulating_changes_no_bound(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # So few nodes are simulated at once; here they are predicted first, as in a large fleet.
+    found = diagnosed(next(each for each in HIDDEN if each.name == name))
+    simulated = narrowed(found.case, found.explanations[0])
+    monkeypatch.setattr("harness.outage.diagnosing._MANY", 0)
+    assert narrowed(found.case, found.explanations[0]) == simulated
