@@ -99,6 +99,11 @@ def test_what_is_found_in_free_words() -> None:
     assert {text: words.text(text) for text in EXPECTED_WORDS} == EXPECTED_WORDS
 
 
+def test_the_longest_of_two_names_is_found() -> None:
+    words = Redaction(["fdl", "fdl-1"], [], [])
+    assert words.text("fdl-1, fdl and fdl.") == "node-2, node-1 and node-1."
+
+
 EXPECTED_WORDS = {
     "": "",
     "nothing to see": "nothing to see",
