@@ -35,12 +35,16 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?"
 _FILE = r"(?:exe|rif|log|txt|csv|jsonl?|toml|xml|ya?ml|html?|bat|dll|jar|conf|ini)\b"
 _DOCUMENTED = r"(?:FanruanLicenseServer|Windows|Mac|Linux_[A-Za-z0-9]+)[.]zip\b|receipt[.]fr\b"
 _HOST = (
-    rf"(?<![A-Za-z0-9_-])(?!{_DOCUMENTED})(?:{_LABEL}[.])+(?!{_FILE})[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9](?![A-Za-z0-9_])"
+    rf"(?<![A-Za-z0-9_-])(?!{_DOCUMENTED})(?:{_LABEL}[.]){{1,20}}(?!{_FILE})[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9](?![A-Za-z0-9_])"
     rf"|(?<=://){_LABEL}|(?<=\\\\){_LABEL}"
 )
-_MAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+[A-Za-z0-9]"
+_MAIL = r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+[A-Za-z0-9]"
 _HARDWARE = r"(?<![0-9A-Fa-f:-])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![0-9A-Fa-f:-])"
-_IPV6 = r"(?<![0-9A-Za-z:.])[0-9A-Fa-f:]*:[0-9A-Fa-f]*:[0-9A-Fa-f:]*(?:[0-9]+(?:[.][0-9]+){3})?(?![0-9A-Za-z:])"
+#: What may be one: at least two colons, and at its end an IPv4 address or not.
+_IPV6 = (
+    r"(?<![0-9A-Za-z:.])(?=[0-9A-Fa-f]*:[0-9A-Fa-f]*:)[0-9A-Fa-f:]+(?:[0-9]+(?:[.][0-9]+){3})?"
+    r"(?![0-9A-Za-z:]|[.][0-9])"
+)
 
 
 class Redaction:

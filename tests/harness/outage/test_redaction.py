@@ -100,6 +100,20 @@ def test_what_is_found_in_free_words() -> None:
     assert {text: words.text(text) for text in EXPECTED_WORDS} == EXPECTED_WORDS
 
 
+@given(st.text(alphabet="ab1.:@-/\\ 节", max_size=40))
+def test_any_text_can_be_searched(text: str) -> None:
+    words = Redaction(["a", "b 1"], [], [text])
+    once = words.text(text)
+    assert words.text(text) == once
+
+
+@pytest.mark.parametrize("part", ["a", ":", "1.", "a.", "a:", "1", "a-", "@", "a@"])
+def test_a_long_text_takes_no_longer_than_it_is(part: str) -> None:
+    # What is searched for in vain from each place anew would take minutes.
+    text = part * 20_000
+    assert Redaction(["fdl"], [], [text]).text(text)
+
+
 def test_the_longest_of_two_names_is_found() -> None:
     words = Redaction(["fdl", "fdl-1"], [], [])
     assert words.text("fdl-1, fdl and fdl.") == "node-2, node-1 and node-1."
@@ -121,6 +135,7 @@ EXPECTED_WORDS = {
     "prod-a.acme.com": "host-3.example",
     r"\\filer\share": r"\\host-4.example\share",
     "fe80::1 and 2001:db8:0:0:0:0:0:1": "ipv6-1 and ipv6-2",
+    "[::ffff:10.3.4.5]:8081": "[ipv6-3]:8081",
     "at 14:05:09 and 14:05": "at 14:05:09 and 14:05",
     "aa:bb:cc:dd:ee:ff": "hardware-1",
     # The document's files are no hosts, and neither is a number.
