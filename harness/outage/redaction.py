@@ -13,17 +13,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv6Address
 
+from fake_fdl_nodes.fleet import NodeSetup
 from harness.outage.record import NETWORK, Observation, Record, What
 from harness.outage.renumbering import Renumbering
 from harness.outage.words import detail_of
 from harness.problems import Problem
-from harness.scenario import SERVER
+from harness.scenario import SERVER, Scenario
 from reference_server.addresses import format_address
 
-__all__ = ["REDACTED_FILE", "Redaction", "free_words", "redacted"]
+__all__ = ["REDACTED_FILE", "REDACTED_INSTALLATION", "Redaction", "free_words", "redacted"]
 
 #: What a redacted record says its file is called, since files are named after customers.
 REDACTED_FILE = "record"
+REDACTED_INSTALLATION = "installation"
 
 _FREE = (What.STARTED, What.STOPPED, What.REGISTERED, What.UNBOUND, What.NOTE)
 _PART = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
@@ -33,12 +35,16 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?"
 _FILE = r"(?:exe|rif|log|txt|csv|jsonl?|toml|xml|ya?ml|html?|bat|dll|jar|conf|ini)\b"
 _DOCUMENTED = r"(?:FanruanLicenseServer|Windows|Mac|Linux_[A-Za-z0-9]+)[.]zip\b|receipt[.]fr\b"
 _HOST = (
-    rf"(?<![A-Za-z0-9_-])(?!{_DOCUMENTED})(?:{_LABEL}[.])+(?!{_FILE})[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9](?![A-Za-z0-9_])"
+    rf"(?<![A-Za-z0-9_-])(?!{_DOCUMENTED})(?:{_LABEL}[.]){{1,20}}(?!{_FILE})[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9](?![A-Za-z0-9_])"
     rf"|(?<=://){_LABEL}|(?<=\\\\){_LABEL}"
 )
-_MAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+[A-Za-z0-9]"
+_MAIL = r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+[A-Za-z0-9]"
 _HARDWARE = r"(?<![0-9A-Fa-f:-])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![0-9A-Fa-f:-])"
-_IPV6 = r"(?<![0-9A-Za-z:.])[0-9A-Fa-f:]*:[0-9A-Fa-f]*:[0-9A-Fa-f:]*(?:[0-9]+(?:[.][0-9]+){3})?(?![0-9A-Za-z:])"
+#: What may be one: at least two colons, and at its end an IPv4 address or not.
+_IPV6 = (
+    r"(?<![0-9A-Za-z:.])(?=[0-9A-Fa-f]*:[0-9A-Fa-f]*:)[0-9A-Fa-f:]+(?:[0-9]+(?:[.][0-9]+){3})?"
+    r"(?![0-9A-Za-z:]|[.][0-9])"
+)
 
 
 class Redaction:
@@ -54,15 +60,20 @@ class Redaction:
         self._by_any_case = {name.casefold(): word for name, word in reversed(self._names.items())}
         self._search = _search(self._names)
         self._only_names = re.compile(_any_of(self._names), re.IGNORECASE) if self._names else None
-        self._words: dict[str, dict[str, str]] = {"mail": {}, "hardware": {}, "ipv6": {}, "host": {}}
+        self._words: dict[str, dict[str, str]] = {}
         found = [address for text in dict.fromkeys(texts) for address in re.findall(_ADDRESS, text)]
         self.address = Renumbering([*addresses, *map(_number, found)])
 
     @classmethod
-    def of(cls, record: Record) -> Redaction:
-        """Return what stands for the names and addresses of ``record``."""
+    def of(cls, record: Record, installation: Scenario | None = None) -> Redaction:
+        """Return what stands for the names and addresses of ``record``, and of what is installed, if that is known."""
+        names = list(record.nodes)
         addresses = [each.address for each in record.observations if each.address is not None]
-        return cls(record.nodes, addresses, free_words(record))
+        if installation is not None:
+            names += [node.name for node in installation.nodes]
+            addresses += [installation.server.address, *(node.address for node in installation.nodes)]
+            addresses += [end for ends in installation.licence.ranges for end in ends]
+        return cls(names, addresses, free_words(record))
 
     def name(self, name: str) -> str:
         """Return what stands for a source: the name of a node, or one that is no secret."""
@@ -79,6 +90,39 @@ class Redaction:
             REDACTED_FILE,
             tuple(self._observation(each, words) for each in record.observations),
             tuple(self._problem(each) for each in record.left_out),
+        )
+
+    def installation(self, scenario: Scenario) -> Scenario:
+        """Return what is installed in ``scenario`` without names and addresses. What happens there is left out."""
+        licence, server = scenario.licence, scenario.server
+        return Scenario(
+            title="An installation",
+            file=REDACTED_INSTALLATION,
+            start_us=scenario.start_us,
+            duration_us=scenario.duration_us,
+            reading=scenario.reading,
+            licence=replace(
+                licence,
+                ranges=tuple((self.address(first), self.address(last)) for first, last in licence.ranges),
+                applications=tuple(self._numbered("application", each) for each in licence.applications),
+                domains=tuple(self._numbered("host", each) for each in licence.domains),
+            ),
+            network=scenario.network,
+            server=replace(
+                server, address=self.address(server.address), name=self._numbered("host", server.name), use=None
+            ),
+            nodes=tuple(map(self._node, scenario.nodes)),
+        )
+
+    def _node(self, node: NodeSetup) -> NodeSetup:
+        return replace(
+            node,
+            name=self.name(node.name),
+            address=self.address(node.address),
+            application=self._numbered("application", node.application),
+            cluster=None if node.cluster is None else self._numbered("cluster", node.cluster),
+            domain=None if node.domain is None else self._numbered("host", node.domain),
+            clone_of=None if node.clone_of is None else self.name(node.clone_of),
         )
 
     def _observation(self, observation: Observation, words: Callable[[str], str]) -> Observation:
@@ -109,7 +153,11 @@ class Redaction:
             return format_address(self.address(_number(text)))
         if kind == "ipv6" and not _is_ipv6(text):
             return text
-        known = self._words[kind]
+        return self._numbered(kind, text)
+
+    def _numbered(self, kind: str, text: str) -> str:
+        """Return what stands for a name of another ``kind``, numbered in the order in which they are asked for."""
+        known = self._words.setdefault(kind, {})
         number = len(known) + 1
         shapes = {"mail": f"mail-{number}@mail.example", "host": f"host-{number}.example"}
         return known.setdefault(text.casefold(), shapes.get(kind, f"{kind}-{number}"))

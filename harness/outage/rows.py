@@ -5,7 +5,7 @@ title: what a page prints. Otherwise it is the header of a table, whose delimite
 of it. A table is a timeline if it has an event for each row, and a list of failures if it has a reason.
 
 Each line of the file ends up in a row, or in a problem. So a row that spoils a table's quotes must not swallow those
-below it: a cell of several lines is taken for one only if its quotes are closed again not far below.
+below it: a cell of several lines is taken for one only if its quotes are closed not far below and before the next row.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["Row", "Rows"]
 _DELIMITERS = (",", ";", "\t")
 #: A spreadsheet's own way to say which delimiter follows.
 _SEP = re.compile(r"sep=.", re.IGNORECASE)
-_LONGEST_CELL_LINES = 100
+_LONGEST_CELL_LINES = 20
 #: The last parts of the titles of pages that have a list, and the headings above it.
 _TITLES = ("registration management", "注册管理")
 _HEADINGS = ("failures", "失败记录", "失败列表")
@@ -162,7 +162,7 @@ class Rows:
             begin, text = number, lines[number - 1]
             number += 1
             row = _split(text, delimiter)
-            while row is None and number <= len(lines) and number - begin < _LONGEST_CELL_LINES:
+            while row is None and number <= len(lines) and self._goes_on(lines[number - 1], number - begin):
                 text = f"{text}\n{lines[number - 1]}"
                 number += 1
                 row = _split(text, delimiter)
@@ -172,6 +172,12 @@ class Rows:
                 self._add(begin, Mistake("a quote that is not closed, or that stands within a cell", expected))
             elif any(cell.strip() for cell in row):
                 yield begin, row
+
+    def _goes_on(self, line: str, so_far: int) -> bool:
+        """Tell whether an open cell may go on with ``line``, which is no row of its own."""
+        cells = line.split(self._delimiter)
+        index = self._header["time"]
+        return so_far < _LONGEST_CELL_LINES and not (index < len(cells) and _is_time(cells[index].strip(' "')))
 
     # JSON Lines.
 
@@ -228,11 +234,15 @@ def _begins_a_page(line: str) -> bool:
     time, *others = _GAP.split(plain)
     if plain.casefold().split(" > ")[-1] in (*_TITLES, *_HEADINGS):
         return True
+    return bool(others) and _is_time(time)
+
+
+def _is_time(text: str) -> bool:
     try:
-        written(time)
+        written(text)
     except Mistake:
         return False
-    return bool(others)
+    return True
 
 
 def _split(line: str, delimiter: str) -> list[str] | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.outage.record import Record
     from harness.scenario import Scenario
 
-__all__ = ["case_from", "of_case"]
+__all__ = ["INSTALLATION", "case_from", "of_case"]
 
 
 def _read_error(_context: click.Context, _parameter: click.Parameter, text: str) -> int:
@@ -27,9 +27,18 @@ def _read_error(_context: click.Context, _parameter: click.Parameter, text: str)
         raise click.BadParameter(f"{mistake}.") from None
 
 
-_INSTALLATION = click.option(
+def _read_installation(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> Scenario | None:
+    if file is None:
+        return None
+    if file.is_dir():
+        raise click.BadParameter(f"{file} is a folder; expected a scenario file.")
+    return load_all([file])[0]
+
+
+INSTALLATION = click.option(
     "--installation",
     type=click.Path(path_type=Path),
+    callback=_read_installation,
     help="A scenario file that says what is installed: its licence, server, network and nodes. Its events count for "
     "nothing. Without it there are the nodes of the record, and as many slots.",
 )
@@ -46,22 +55,15 @@ _CLOCK_ERROR = click.option(
 
 def of_case(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command ``--installation`` and ``--clock-error``."""
-    return _INSTALLATION(_CLOCK_ERROR(command))
+    return INSTALLATION(_CLOCK_ERROR(command))
 
 
-def case_from(record: Record, installation: Path | None, clock_error_us: int) -> Case:
+def case_from(record: Record, installation: Scenario | None, clock_error_us: int) -> Case:
     """Return the case of ``record``, or end the command where there is none."""
     from harness.outage.case import case_of
 
-    known = None if installation is None else _only(installation)
     try:
-        return case_of(record, known, clock_error_us=clock_error_us)
+        return case_of(record, installation, clock_error_us=clock_error_us)
     except ValueError as error:
         click.echo(str(error), err=True)
         raise SystemExit(WRONG) from None
-
-
-def _only(file: Path) -> Scenario:
-    if file.is_dir():
-        raise click.BadParameter(f"{file} is a folder; expected a scenario file.", param_hint="'--installation'")
-    return load_all([file])[0]

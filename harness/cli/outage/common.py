@@ -63,7 +63,7 @@ def with_record(command: Callable[..., None]) -> Callable[..., None]:
     """Give ``command`` a FILE, the options to read it, and ``--redact``. Its first argument is the `Record`.
 
     What cannot be read is told on standard error: all of it before the command ends with 2, or with ``--lenient`` what
-    was left out.
+    was left out. With ``--redact`` an ``installation`` among the command's own arguments is redacted, too.
     """
     return _reading(command, _REDACT)
 
@@ -86,12 +86,17 @@ def _reading(command: Callable[..., None], *more: Callable[[Any], Any]) -> Calla
         **rest: Any,
     ) -> None:
         from harness.outage.reading import Options
-        from harness.outage.redaction import redacted
+        from harness.outage.redaction import Redaction
         from harness.outage.times import Order
 
         order = None if dates is None else Order(dates)
         record = _read(file, Options(zone=zone, columns=columns, dates=order, node=node, lenient=lenient))
-        record = redacted(record) if redact else record
+        if redact:
+            installation = rest.get("installation")
+            redaction = Redaction.of(record, installation)
+            record = redaction.record(record)
+            if installation is not None:
+                rest["installation"] = redaction.installation(installation)
         _tell_left_out(record)
         command(record, **rest)
 

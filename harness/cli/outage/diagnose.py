@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.outage.case import Case
     from harness.outage.diagnosing import Diagnosis
     from harness.outage.record import Record
+    from harness.scenario import Scenario
 
 __all__ = ["diagnose"]
 
@@ -29,7 +30,7 @@ __all__ = ["diagnose"]
 )
 def diagnose(
     record: Record,
-    installation: Path | None,
+    installation: Scenario | None,
     clock_error_us: int,
     most: int,
     json_file: Path | None,

@@ -13,6 +13,7 @@ from harness.cli.outage.common import with_record
 
 if TYPE_CHECKING:
     from harness.outage.record import Record
+    from harness.scenario import Scenario
 
 __all__ = ["reproduce"]
 
@@ -23,7 +24,7 @@ __all__ = ["reproduce"]
 @click.option("--all", "everything", is_flag=True, help="Show also where prediction and record agree.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the scenario to this file.")
 def reproduce(
-    record: Record, installation: Path | None, clock_error_us: int, everything: bool, output: Path | None
+    record: Record, installation: Scenario | None, clock_error_us: int, everything: bool, output: Path | None
 ) -> None:
     """Build the scenario that the facts of FILE describe, run it, and put predicted beside observed.
 

@@ -152,3 +152,47 @@ def test_redact_tells_what_it_leaves_out(file: Path) -> None:
     done = call("redact", "acme.csv", "--zone", "UTC", "-o", "clean.csv", "--lenient")
     assert "acme.csv:5:1: time" in done.stderr
     assert len(Path("clean.csv").read_text().splitlines()) == 4
+
+
+INSTALLED = """
+title = "Acme's machines"
+start = 2026-03-01T00:00:00Z
+duration = "1d"
+[licence]
+addresses = ["10.7.7.1 - 10.7.7.9"]
+[[nodes]]
+name = "acme-1"
+address = "10.7.7.6"
+application = "acme"
+"""
+
+
+def test_redact_takes_the_installation_along(file: Path) -> None:
+    Path("acme.toml").write_text(INSTALLED)
+    arguments = ("redact", "acme.csv", "--zone", "UTC", "--installation", "acme.toml", "-o", "clean.csv")
+    done = call(*arguments, "--installation-output", "clean.toml")
+    assert done.exit_code == 0
+    assert "10.0.1.7" in Path("clean.csv").read_text()
+    text = Path("clean.toml").read_text()
+    assert 'addresses = ["10.0.1.1 - 10.0.1.9"]' in text
+    assert "cme" not in text
+    for wrong, message in (
+        ((), "--installation and --installation-output go together"),
+        (("--installation-output", "acme.toml"), "would be overwritten"),
+        (("--installation-output", "acme.csv"), "would be overwritten"),
+    ):
+        done = call(*arguments, *wrong)
+        assert done.exit_code == 2
+        assert message in done.stderr
+
+
+@pytest.mark.parametrize("command", ["reproduce", "diagnose"])
+def test_a_redacted_record_is_simulated_with_a_redacted_installation(file: Path, command: str) -> None:
+    Path("acme.toml").write_text(INSTALLED)
+    file.write_text(TIMELINE.replace("10.7.7.7", "10.7.8.7"))
+    more = ("--zone", "UTC", "--installation", "acme.toml")
+    plain = call(command, "acme.csv", *more)
+    clean = call(command, "acme.csv", *more, "--redact")
+    assert (clean.exit_code, len(clean.stdout.splitlines())) == (plain.exit_code, len(plain.stdout.splitlines()))
+    assert "acme-1" in plain.stdout
+    assert "acme" not in clean.output

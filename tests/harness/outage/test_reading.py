@@ -335,8 +335,12 @@ def test_all_mistakes_of_a_file_are_told_at_once_and_the_first_twenty_shown() ->
     assert [each.line for each in raised.value.problems] == [line for line in range(2, 32) for _ in range(2)]
     shown = str(raised.value).splitlines()
     assert (len(shown), shown[-1]) == (21, "... and 40 more")
-    again = pickle.loads(pickle.dumps(raised.value))
-    assert (again.problems, again.lenient) == (raised.value.problems, raised.value.lenient)
+    assert pickle.loads(pickle.dumps(raised.value)).problems == raised.value.problems
+
+
+@pytest.mark.parametrize("lenient", [True, False])
+def test_an_error_survives_the_way_to_another_process(lenient: bool) -> None:
+    assert pickle.loads(pickle.dumps(RecordError([], lenient=lenient))).lenient is lenient
 
 
 def test_a_cut_names_nodes_of_which_other_lines_tell() -> None:
@@ -355,6 +359,24 @@ def test_an_open_quote_does_not_swallow_what_comes_after_it() -> None:
     assert len(record.observations) == 200
 
 
+def test_two_open_quotes_do_not_swallow_what_stands_between_them() -> None:
+    lines = ['a,note,"open', "b,note,", "c,note,", 'd,note,x"', "e,note,"]
+    record = read(HEADER + "".join(f"2026-03-01T00:00Z,{line}\n" for line in lines), lenient=True)
+    # A quote within a cell that does not begin with one is a character like others.
+    assert [each.line for each in record.left_out] == [2]
+    assert [(each.source, each.text) for each in record.observations] == [("b", ""), ("c", ""), ("d", 'x"'), ("e", "")]
+
+
+@pytest.mark.parametrize(("more", "lines", "left_out"), [(19, [2, 23], []), (20, [23], [2, 22])])
+def test_a_cell_has_twenty_lines_at_most(more: int, lines: list[int], left_out: list[int]) -> None:
+    # The cell begins on line 2 and ends on line 21 or 22.
+    text = f'{HEADER}2026-03-01T00:00Z,fdl,note,"one' + "\n" * more + '"\n'
+    text += "\n" * (20 - more) + "2026-03-01T00:00Z,fdl,note,two\n"
+    record = read(text, lenient=True)
+    assert [each.line for each in record.observations] == lines
+    assert [each.line for each in record.left_out] == left_out
+
+
 def test_a_cell_of_several_lines_is_one_row() -> None:
     record = read(f'{HEADER}2026-03-01T00:00Z,fdl,note,"one\ntwo\r\nthree"\n2026-03-01T00:00Z,fdl,note,four\n')
     assert [(each.line, each.text) for each in record.observations] == [(2, "one two three"), (5, "four")]
@@ -369,6 +391,14 @@ def test_an_unknown_column_is_not_dropped_in_silence() -> None:
     )
     assert [each.line for each in read(text, lenient=True).left_out] == [1]
     assert read(text, columns={"detial": "skip"}).left_out == ()
+
+
+def test_what_another_column_is_said_to_be_a_column_is_not() -> None:
+    text = "time,When,source,event\n2026-03-01T00:00Z,2026-03-01T01:00Z,server,started\n"
+    (problem,) = problems(text, columns={"When": "time"})
+    assert 'f.csv:1:1: found an unknown column "time"' in problem
+    (only,) = read(text, columns={"When": "time", "time": "skip"}).observations
+    assert only.at_us == MARCH_1 + HOUR
 
 
 def test_a_mapped_column_has_to_be_there() -> None:

@@ -16,8 +16,9 @@ from harness.outage.redaction import Redaction, free_words, redacted
 from harness.outage.renumbering import Renumbering
 from harness.outage.writing import timeline, written_time
 from harness.scenario import SERVER
+from harness.scenario_file import loads, printed
 from harness.trace import Status
-from reference_server.addresses import parse_address
+from reference_server.addresses import format_address, format_range, parse_address
 from reference_server.codes import Code
 
 #: 2026-03-01T00:00:00Z.
@@ -99,6 +100,25 @@ def test_what_is_found_in_free_words() -> None:
     assert {text: words.text(text) for text in EXPECTED_WORDS} == EXPECTED_WORDS
 
 
+@given(st.text(alphabet="ab1.:@-/\\ 节", max_size=40))
+def test_any_text_can_be_searched(text: str) -> None:
+    words = Redaction(["a", "b 1"], [], [text])
+    once = words.text(text)
+    assert words.text(text) == once
+
+
+@pytest.mark.parametrize("part", ["a", ":", "1.", "a.", "a:", "1", "a-", "@", "a@"])
+def test_a_long_text_takes_no_longer_than_it_is(part: str) -> None:
+    # What is searched for in vain from each place anew would take minutes.
+    text = part * 20_000
+    assert Redaction(["fdl"], [], [text]).text(text)
+
+
+def test_the_longest_of_two_names_is_found() -> None:
+    words = Redaction(["fdl", "fdl-1"], [], [])
+    assert words.text("fdl-1, fdl and fdl.") == "node-2, node-1 and node-1."
+
+
 EXPECTED_WORDS = {
     "": "",
     "nothing to see": "nothing to see",
@@ -115,6 +135,7 @@ EXPECTED_WORDS = {
     "prod-a.acme.com": "host-3.example",
     r"\\filer\share": r"\\host-4.example\share",
     "fe80::1 and 2001:db8:0:0:0:0:0:1": "ipv6-1 and ipv6-2",
+    "[::ffff:10.3.4.5]:8081": "[ipv6-3]:8081",
     "at 14:05:09 and 14:05": "at 14:05:09 and 14:05",
     "aa:bb:cc:dd:ee:ff": "hardware-1",
     # The document's files are no hosts, and neither is a number.
@@ -249,3 +270,72 @@ def test_of_lines_that_were_left_out_only_the_place_is_told() -> None:
 )
 def test_a_time_is_written_as_coarse_as_it_was(at_us: int, unit_us: int, text: str) -> None:
     assert written_time(Observation(line=2, at_us=at_us, unit_us=unit_us, source="fdl", what=What.NOTE)) == text
+
+
+# What is installed.
+
+INSTALLATION = """
+title = "Acme's machines"
+start = 2026-03-01T00:00:00Z
+duration = "1d"
+[licence]
+capacity = 4
+addresses = ["10.3.4.5 - 10.3.4.9", "10.9.0.1"]
+applications = ["payroll"]
+domains = ["fdl.acme.com"]
+[server]
+address = "10.3.5.1"
+name = "lic.acme.com"
+[[nodes]]
+name = "acme"
+count = 2
+address = "10.3.4.6"
+application = "payroll"
+domain = "fdl.acme.com"
+cluster = "east"
+[[nodes]]
+name = "outside"
+address = "10.3.4.10"
+application = "sales"
+[[events]]
+at = "1h"
+do = "server.stop"
+"""
+
+
+def test_what_is_installed_moves_with_the_record() -> None:
+    record = read(
+        "time,source,event,detail\n"
+        "2026-03-01T00:00Z,acme-2,address,10.3.4.7\n"
+        "2026-03-01T00:00Z,server,note,lic.acme.com at 10.3.5.1\n"
+    )
+    scenario = loads(INSTALLATION)
+    redaction = Redaction.of(record, scenario)
+    clean, installed = redaction.record(record), redaction.installation(scenario)
+    # 10.3.4 and 10.3.5 touch; 10.9.0 comes after them, with one block free.
+    assert [format_address(node.address) for node in installed.nodes] == ["10.0.1.6", "10.0.1.7", "10.0.1.10"]
+    assert [format_range(*ends) for ends in installed.licence.ranges] == ["10.0.1.5 - 10.0.1.9", "10.0.4.1"]
+    assert format_address(installed.server.address) == "10.0.2.1"
+    # The record's node comes first.
+    assert [node.name for node in installed.nodes] == ["node-2", "node-1", "node-3"]
+    assert [(each.source, each.text) for each in clean.observations] == [
+        ("node-1", "10.0.1.7"),
+        (SERVER, "host-1.example at 10.0.2.1"),
+    ]
+    assert (installed.server.name, installed.licence.domains) == ("host-1.example", ("host-2.example",))
+    assert [node.application for node in installed.nodes] == ["application-1", "application-1", "application-2"]
+    assert [node.cluster for node in installed.nodes] == ["cluster-1", "cluster-1", None]
+    assert (installed.licence.capacity, installed.events) == (4, ())
+    text = printed(installed)
+    assert printed(loads(text)) == text
+    for secret in ("cme", "payroll", "sales", "outside", "east", "10.3", "10.9"):
+        assert secret not in text
+
+
+def test_ranges_keep_who_is_in_them() -> None:
+    scenario = loads(INSTALLATION.replace('"10.9.0.1"', '"10.9.0.1", "1.0.0.0 - 255.255.255.255"'))
+    installed = Redaction.of(Record("f", ()), scenario).installation(scenario)
+    assert installed.licence.ranges[-1] == (1 << 24, (1 << 32) - 1)
+    for before, after in zip(scenario.nodes, installed.nodes, strict=True):
+        for (first, last), (new_first, new_last) in zip(scenario.licence.ranges, installed.licence.ranges, strict=True):
+            assert (first <= before.address <= last) is (new_first <= after.address <= new_last)
