@@ -179,8 +179,9 @@ def comparison_lines(case: Case, comparison: Comparison, *, everything: bool = F
 
 def _differences(comparison: Comparison) -> str:
     return (
-        f"{len(comparison.matched)} failures as predicted, {len(comparison.unexplained)} lines not predicted, "
-        f"{len(comparison.contradicted)} that differ, {len(comparison.surplus)} predicted rows not in the record"
+        f"{_counted(len(comparison.matched), 'failure')} as predicted, {_counted(len(comparison.unexplained), 'line')} "
+        f"not predicted, {len(comparison.contradicted)} that differ, {_counted(len(comparison.surplus), 'predicted row')} "
+        "not in the record"
     )
 
 

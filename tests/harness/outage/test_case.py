@@ -87,8 +87,8 @@ def test_a_second_stop_of_what_is_stopped_says_nothing_new() -> None:
 
 
 def test_a_node_that_first_fails_was_registered_where_its_polls_fall_on_its_rows() -> None:
-    # It polled 10 ms before each row, and every 2 h before. The case begins at the full hour that is 30 h or more before
-    # the first row, so that row is 30.5 h into it, and the first of 15 polls before it was sent half an hour into it.
+    # It polled 10 ms before each row, and every 2 h before. The case begins at the full hour that is 30 h or more
+    # before the first row, so that row is 30.5 h into it, and the first of 15 polls before it was half an hour into it.
     found = built(
         seen(2, "0.5h", "fdl-1", What.FAILED, code=Code.LICENSE_IP_ERROR),
         seen(3, "2.5h", "fdl-1", What.FAILED, code=Code.LICENSE_IP_ERROR),

@@ -99,8 +99,8 @@ def test_reproduce_puts_predicted_beside_observed() -> None:
         "fdl-1: 0 failures as predicted",
         "  time                  observed      predicted",
         "  2026-03-01T03:00:00Z  failed 10000  -          line 3: not predicted",
-        "The simulation differs: 0 failures as predicted, 1 lines not predicted, 0 that differ, 0 predicted rows not in the "
-        "record.",
+        "The simulation differs: 0 failures as predicted, 1 line not predicted, 0 that differ, 0 predicted rows not in "
+        "the record.",
     ]
     assert load(Path("facts.toml")).title == "What unexplained.csv tells"
 
