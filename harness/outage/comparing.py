@@ -93,8 +93,8 @@ def paired(
     """Return which observed failures are which predicted rows, those that are none, and the rows that are left.
 
     ``start_us`` is the wall-clock instant from which those of ``rows`` count; both are in order of time. Of rows with
-    one code, the earliest that is near enough is taken; since what is observed twice is observed within its unit, no other
-    pairing has more pairs.
+    one code, the earliest that is near enough is taken; since what is observed twice is observed within its unit, no
+    other pairing has more pairs.
     """
     by_code: dict[Code, list[int]] = {}
     for index, row in enumerate(rows):

@@ -179,9 +179,9 @@ def comparison_lines(case: Case, comparison: Comparison, *, everything: bool = F
 
 def _differences(comparison: Comparison) -> str:
     return (
-        f"{_counted(len(comparison.matched), 'failure')} as predicted, {_counted(len(comparison.unexplained), 'line')} "
-        f"not predicted, {len(comparison.contradicted)} that differ, {_counted(len(comparison.surplus), 'predicted row')} "
-        "not in the record"
+        f"{_counted(len(comparison.matched), 'failure')} as predicted, "
+        f"{_counted(len(comparison.unexplained), 'line')} not predicted, {len(comparison.contradicted)} that differ, "
+        f"{_counted(len(comparison.surplus), 'predicted row')} not in the record"
     )
 
 
