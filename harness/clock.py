@@ -181,6 +181,11 @@ class HostClock:
         bend = self._bends[place - 1]
         return bend.moved_us + (boot_us - bend.from_boot_us) * bend.rate.numerator // bend.rate.denominator
 
+    def turns(self) -> list[int]:
+        """Return the instants (true us), in order, at which the wall clock is set or begins to run at another rate."""
+        bends = {at_us for stretch in self.adjusting for at_us in stretch if at_us is not None}
+        return sorted({*self._starts[1:], *self._step_times, *bends})
+
     def steady(self, true_us: int) -> bool:
         """Tell whether the wall clock runs like the boot-time clock at ``true_us``: neither slewed nor frozen."""
         return not any(
