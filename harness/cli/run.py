@@ -22,6 +22,7 @@ from harness.cli.common import (
     read_readings,
     write,
 )
+from harness.cli.showing import Shown
 from harness.wires.names import MEMORY, WIRES
 from reference_server.readings import Reading
 
@@ -58,6 +59,23 @@ __all__ = ["run"]
 @click.option(
     "--parquet", "parquet_dir", type=click.Path(path_type=Path), help="Write each history as Parquet, a file a table."
 )
+@click.option(
+    "--html", "page_dir", type=click.Path(path_type=Path), help="Write each history as a page, and a page over all."
+)
+@click.option(
+    "--picture", "picture_dir", type=click.Path(path_type=Path), help="Write each history as a picture, for a ticket."
+)
+@click.option(
+    "--picture-format",
+    "picture_kind",
+    type=click.Choice(["svg", "png"]),
+    default="svg",
+    show_default=True,
+    help="What pictures are.",
+)
+@click.option(
+    "--chrome-trace", "chrome_dir", type=click.Path(path_type=Path), help="Write each history as a trace for Perfetto."
+)
 @click.option("-j", "workers", type=click.IntRange(1), default=1, help="How many processes run scenarios.")
 @click.option("--traceback", is_flag=True, help="Show where an error comes from, in full.")
 def run(
@@ -72,6 +90,10 @@ def run(
     junit_file: Path | None,
     trace_dir: Path | None,
     parquet_dir: Path | None,
+    page_dir: Path | None,
+    picture_dir: Path | None,
+    picture_kind: str,
+    chrome_dir: Path | None,
     workers: int,
     traceback: bool,
 ) -> None:
@@ -100,6 +122,8 @@ def run(
     if parquet_dir is not None and find_spec("pyarrow") is None:
         raise click.UsageError("--parquet needs pyarrow, which is not installed: pip install 'fdl-harness[parquet]'.")
     make_folder(parquet_dir)
+    shown = Shown(page_dir, picture_dir, picture_kind, chrome_dir)
+    shown.claim()
     jobs: list[Job] = []
     for scenario in scenarios:
         jobs += jobs_for(scenario, readings, seed=seed, every_poll=every_poll, server=server, node=node, wire=wire)
@@ -119,7 +143,9 @@ def run(
         for line in dependent_outcomes(results):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     _write_reports(results, json_file, junit_file)
-    for result, name in zip(results, _names(results), strict=True):
+    names = _names(results)
+    shown.write(results, names)
+    for result, name in zip(results, names, strict=True):
         if trace_dir is not None:
             write(trace_dir / f"{name}.jsonl", trace_lines(result))
         if parquet_dir is not None:

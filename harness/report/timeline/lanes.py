@@ -107,9 +107,8 @@ def lanes_of(scenario: Scenario, trace: Trace, *, seed: int = 0) -> tuple[Lane, 
     edges = _by(trace.edges, lambda edge: edge.host)
     events = _events_by_host(scenario)
     server_clock = pieces(planned.server_clock, end_us)
-    lanes = [
-        _server_lane("server", f"{format_address(scenario.server.address)}:{scenario.server.port}", edges[SERVER_HOST], events, server_clock, end_us)
-    ]
+    about = f"{format_address(scenario.server.address)}:{scenario.server.port}"
+    lanes = [_server_lane("server", about, edges[SERVER_HOST], events, server_clock, end_us)]
     if edges[COPY_HOST]:
         copy = trace.host(COPY_HOST)
         lanes.append(_server_lane(copy, "a copy of the machine", edges[COPY_HOST], events, server_clock, end_us))

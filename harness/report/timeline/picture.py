@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.report.timeline.palette import TONES, tone_of
 from harness.report.timeline.story import Lane, LaneKind, MarkKind, Story
@@ -28,12 +28,32 @@ _STEPS_US = [
     *(_HOUR_US * n for n in (1, 2, 3, 6, 12, 24, 48, 96, 168, 336, 672, 2184, 8736)),
 ]
 _MOST_TICKS = 9
-#: How high above the middle of its lane, and as what, each kind of mark is drawn.
+
+
+class _Look(NamedTuple):
+    """How a mark is drawn: how far above the middle of its lane, and as what."""
+
+    above: float
+    marker: str
+    colour: str
+    hollow: bool = False
+
+    def style(self) -> dict[str, Any]:
+        return {
+            "linestyle": "",
+            "marker": self.marker,
+            "markersize": 3.6,
+            "markeredgewidth": 0.9,
+            "color": self.colour,
+            "markerfacecolor": "none" if self.hollow else self.colour,
+        }
+
+
 _MARKS = {
-    MarkKind.EVENT: (0.44, "v", "#18222d"),
-    MarkKind.NOTE: (-0.42, "D", "#2463a6"),
-    MarkKind.REGISTER: (-0.40, "o", "#18222d"),
-    MarkKind.FAILURE: (-0.40, "x", "#a8232f"),
+    MarkKind.EVENT: _Look(0.42, "v", "#18222d"),
+    MarkKind.NOTE: _Look(-0.42, "D", "#2463a6"),
+    MarkKind.REGISTER: _Look(-0.42, "o", "#18222d", hollow=True),
+    MarkKind.FAILURE: _Look(-0.42, "x", "#a8232f"),
 }
 
 
@@ -61,7 +81,7 @@ def write_picture(story: Story, file: Path) -> None:
     from matplotlib.figure import Figure
 
     lanes = drawn_lanes(story)
-    # A salt of our own and no date: the same story is the same file. Dates are texts in UTC, whatever the machine's zone.
+    # A salt of our own and no date: the same story is the same file.
     with rc_context({"svg.hashsalt": "fdl-harness", "svg.fonttype": "path", "font.size": 9}):
         figure = Figure(figsize=(11, 1.9 + 0.34 * len(lanes)), layout="constrained")
         axes = figure.subplots()
@@ -86,20 +106,16 @@ def write_picture(story: Story, file: Path) -> None:
 
 def _draw(axes: Any, lane: Lane, row: int) -> None:
     for span in lane.spans:
-        tone = TONES[tone_of(span.status)]
-        axes.broken_barh([(span.start_us, span.end_us - span.start_us)], (row - 0.26, 0.46), facecolors=tone.fill)
+        stretch = [(span.start_us, span.end_us - span.start_us)]
+        axes.broken_barh(stretch, (row - 0.26, 0.46), facecolors=TONES[tone_of(span.status)].fill)
     for strip in lane.strips:
         low = 0.23 if strip.what == "access open" else -0.36
         stretch = [(strip.start_us, strip.end_us - strip.start_us)]
         axes.broken_barh(stretch, (row + low, 0.07), facecolors=TONES[tone_of(strip.what)].fill)
-    for kind, (above, marker, colour) in _MARKS.items():
+    for kind, look in _MARKS.items():
         instants = [mark.at_us for mark in lane.marks if mark.kind is kind]
-        filled = "none" if marker == "o" else colour
-        style: dict[str, Any] = {"facecolors": filled} if marker != "x" else {"color": colour}
-        if marker == "o":
-            style["edgecolors"] = colour
         if instants:
-            axes.scatter(instants, [row - above] * len(instants), s=14, marker=marker, linewidths=0.9, zorder=3, **style)
+            axes.plot(instants, [row - look.above] * len(instants), zorder=3, clip_on=False, **look.style())
 
 
 def _legend(lanes: Sequence[Lane]) -> Iterator[Any]:
@@ -110,12 +126,9 @@ def _legend(lanes: Sequence[Lane]) -> Iterator[Any]:
     for status in statuses:
         yield Patch(facecolor=TONES[tone_of(status)].fill, label=_plain(status))
     kinds = [mark.kind for lane in lanes for mark in lane.marks]
-    for kind, (_, marker, colour) in _MARKS.items():
+    for kind, look in _MARKS.items():
         if kind in kinds:
-            face = "none" if marker == "o" else colour
-            yield Line2D(
-                [], [], linestyle="", marker=marker, color=colour, markerfacecolor=face, markersize=4, label=kind.value
-            )
+            yield Line2D([], [], label=kind.value, **look.style())
 
 
 def _ticks(story: Story) -> Iterator[tuple[int, str]]:
@@ -127,7 +140,10 @@ def _ticks(story: Story) -> Iterator[tuple[int, str]]:
             moment = _EPOCH + timedelta(microseconds=story.start_us + at_us)
         except OverflowError:
             return
-        yield at_us, f"{moment:%m-%d}" if step_us >= 24 * _HOUR_US else f"{moment:%m-%d}\n{moment:%H:%M:%S}".removesuffix(":00")
+        yield (
+            at_us,
+            f"{moment:%m-%d}" if step_us >= 24 * _HOUR_US else f"{moment:%m-%d}\n{moment:%H:%M:%S}".removesuffix(":00"),
+        )
 
 
 def _name(lane: Lane) -> str:
@@ -135,7 +151,9 @@ def _name(lane: Lane) -> str:
 
 
 def _title(story: Story) -> str:
-    return f"{story.title} ({'simulated, ' if story.simulated else ''}{story.outcome})".replace(", )", ")").replace(" ()", "")
+    return f"{story.title} ({'simulated, ' if story.simulated else ''}{story.outcome})".replace(", )", ")").replace(
+        " ()", ""
+    )
 
 
 def _below(story: Story, drawn: int) -> str:

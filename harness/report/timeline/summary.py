@@ -14,7 +14,18 @@ from harness.runner import Outcome, Result
 
 __all__ = ["Entry", "summary_page"]
 
-_COLUMNS = ("outcome", "title", "scenario", "reading", "nodes", "lasts", "rules held", "violated", "expectations", "digest")
+_COLUMNS = (
+    "outcome",
+    "title",
+    "scenario",
+    "reading",
+    "nodes",
+    "lasts",
+    "rules held",
+    "violated",
+    "expectations",
+    "digest",
+)
 #: Those are sorted by their numbers.
 _NUMBERS = ("nodes", "lasts", "rules held", "violated", "expectations")
 
