@@ -2,6 +2,7 @@
 # all that they need is Python 3.11 or newer and make. `make bench` adds what the benchmark needs to it.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -13,7 +14,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 PIN = .make/lock/bin/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-annotate \
   --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options -o $(1)
 
-.PHONY: help run test wires bench mutants lock clean
+.PHONY: help run test wires pages bench mutants lock vendored clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,6 +27,10 @@ test: $(READY)  ## Run all tests, the type checks and the lint, each in an envir
 
 wires: $(HOLDS)  ## Run the library against the real server program, too: as root, with what .ci/run installs.
 	$(BIN)/pytest -n 2 -m wire --wires asgi,tls,netns tests/harness/wires
+
+pages: $(READY)  ## Open the pages of the reports in Chromium, with what .ci/run installs.
+	@test -n "$(CHROMIUM)" || { echo "No Chromium is on the path; name it: make pages CHROMIUM=/path/to/chromium"; exit 1; }
+	$(BIN)/pytest -n 2 -m browser --browser "$(CHROMIUM)" tests/pages
 
 bench: $(BENCH)  ## Measure LIC30 beside other simulators, at length; ARGS=--quick for less, ARGS=--help for more.
 	$(BIN)/python -m benchmarks.bench $(ARGS)
@@ -63,6 +68,9 @@ lock: $(READY)  ## Pin the newest versions of everything in .ci.
 	echo netfilterqueue | $(call PIN,.ci/netns.txt) -
 	printf 'matplotlib\nsalabim\n' | $(call PIN,.ci/bench.txt) -c .ci/constraints.txt -
 	echo mutmut | $(call PIN,.ci/mutants.txt) -c .ci/constraints.txt -
+
+vendored:  ## Make what the clone carries of others again, from npm, as .ci/vendor/vendored.toml says.
+	.ci/vendor/renew
 
 clean:  ## Remove what was made.
 	rm -rf $(VENV) .tox .make benchmarks/results mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,4 +1,6 @@
-"""What all tests share: one Hypothesis profile, whose examples are the same in every run, and the choice of wires."""
+"""What all tests share: one Hypothesis profile, whose examples are the same in every run, and the choice of what needs
+more than Python: wires, and a browser.
+"""
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,13 +16,18 @@ settings.load_profile("fdl-harness")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--wires``: what runs real programs needs more time, and more of the machine, than the rest."""
+    """Add ``--wires`` and ``--browser``: what runs real programs needs more of the machine than the rest."""
     parser.addoption("--wires", default="", metavar="NAME,...", help="also run the tests marked wire(NAME)")
+    parser.addoption(
+        "--browser", default="", metavar="FILE", help="also run the tests marked browser, in this Chromium"
+    )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs a wire that was not asked for."""
+    """Skip what needs a wire or a browser that was not asked for."""
     chosen = item.config.getoption("--wires").split(",")
     missing = [marker.args[0] for marker in item.iter_markers("wire") if marker.args[0] not in chosen]
     if missing:
         pytest.skip(f"it takes its time; --wires {','.join(missing)} includes it")
+    if item.get_closest_marker("browser") and not item.config.getoption("--browser"):
+        pytest.skip("it opens pages; --browser /path/to/chromium includes it")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from fnmatch import fnmatch
+from hashlib import sha256
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,14 @@ def test_what_only_one_command_needs_is_pinned_beside_the_rest(file: str, needed
     assert needed in pins.keys() - rest.keys()
     # Both are installed into one environment.
     assert [name for name in pins if name in rest and pins[name].split()[0] != rest[name].split()[0]] == []
+
+
+def test_what_is_carried_of_others_is_what_they_published() -> None:
+    record = tomllib.loads((ROOT / ".ci" / "vendor" / "vendored.toml").read_text(encoding="utf-8"))
+    found = {name: sha256((ROOT / name).read_bytes()).hexdigest() for name in record["sha256"]}
+    assert found == record["sha256"]
+    carried = [str(path.relative_to(ROOT)) for path in _ours() if path.name.endswith(".min.js")]
+    assert sorted(carried) == sorted(found)
 
 
 def test_a_wheel_carries_the_library(tmp_path: Path) -> None:

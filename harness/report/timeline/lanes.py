@@ -162,11 +162,12 @@ def spans(statuses: Sequence[Turn], away: Sequence[Turn], end_us: int) -> tuple[
     status, hidden = Turn(0, ""), Turn(0, "")
     since_us = 0
     for turn, is_away in [*turns, (Turn(end_us, ""), 0)]:
-        if since_us < turn.at_us:
+        until_us = min(turn.at_us, end_us)
+        if since_us < until_us:
             shown = hidden if hidden.status else status
             because = f"{status.status} before that" if hidden.status and status.status else shown.because
-            found.append(Span(since_us, min(turn.at_us, end_us), shown.status, because))
-            since_us = turn.at_us
+            found.append(Span(since_us, until_us, shown.status, because))
+            since_us = until_us
         if is_away:
             hidden = turn
         else:

@@ -89,7 +89,7 @@ def write_picture(story: Story, file: Path) -> None:
             _draw(axes, lane, row)
         axes.set_ylim(len(lanes) - 0.35, -0.65)
         axes.set_xlim(0, story.duration_us)
-        axes.set_yticks(range(len(lanes)), [_plain(_name(lane)) for lane in lanes])
+        axes.set_yticks(range(len(lanes)), [_plain(_name(lane), 32) for lane in lanes])
         ticks = [*_ticks(story)]
         axes.set_xticks([at_us for at_us, _ in ticks], [label for _, label in ticks])
         axes.tick_params(axis="y", length=0)
@@ -97,8 +97,8 @@ def write_picture(story: Story, file: Path) -> None:
         axes.set_axisbelow(True)
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
-        axes.set_title(_plain(_title(story)), loc="left", fontsize=12, fontweight="bold")
-        axes.set_xlabel(_plain(_below(story, len(lanes))), loc="left", fontsize=8, color="#55626f")
+        axes.set_title(_plain(_title(story), 110), loc="left", fontsize=12, fontweight="bold")
+        axes.set_xlabel(_plain(_below(story, len(lanes)), 170), loc="left", fontsize=8, color="#55626f")
         figure.legend(handles=[*_legend(lanes)], loc="outside lower left", ncols=8, fontsize=8, frameon=False)
         about: dict[str, Any] = {"Date": None} if file.suffix == ".svg" else {"Software": None}
         figure.savefig(file, metadata=about, dpi=120)
@@ -124,7 +124,7 @@ def _legend(lanes: Sequence[Lane]) -> Iterator[Any]:
 
     statuses = dict.fromkeys(span.status for lane in lanes for span in lane.spans)
     for status in statuses:
-        yield Patch(facecolor=TONES[tone_of(status)].fill, label=_plain(status))
+        yield Patch(facecolor=TONES[tone_of(status)].fill, label=_plain(status, 24))
     kinds = [mark.kind for lane in lanes for mark in lane.marks]
     for kind, look in _MARKS.items():
         if kind in kinds:
@@ -167,6 +167,7 @@ def _below(story: Story, drawn: int) -> str:
     return "  ·  ".join(parts)
 
 
-def _plain(text: str) -> str:
-    """Return ``text`` as one line that matplotlib takes for no formula."""
-    return " ".join(text.split()).replace("$", r"\$")
+def _plain(text: str, most: int) -> str:
+    """Return ``text`` as one line of at most ``most`` characters that matplotlib takes for no formula."""
+    line = " ".join(text.split())
+    return (line if len(line) <= most else f"{line[: most - 1]}…").replace("$", r"\$")

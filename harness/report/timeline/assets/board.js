@@ -18,6 +18,7 @@ class Board {
     this.chosen = undefined;
     this.pin = undefined;
     this.build();
+    this.mirror();
     this.show(story.lanes);
     new ResizeObserver(() => this.resize()).observe(root);
   }
@@ -97,7 +98,14 @@ class Board {
     this.window = { from: begin, to: begin + length };
     this.hideTip();
     this.later();
+    this.mirror();
     this.changed(this.window);
+  }
+
+  /** Say in the document what is in view, for whoever cannot read a canvas. */
+  mirror() {
+    this.root.dataset.from = String(this.window.from);
+    this.root.dataset.to = String(this.window.to);
   }
 
   /** Make the window `factor` as long, with `at` staying where it is. */
@@ -169,7 +177,7 @@ class Board {
     pieces.push({ type: "group", silent: true, children: [rect(0, 0, width, pinnedEnd, ink.card)] });
     pieces.push(...fixed.map(([lane, top, k]) => this.drawn(lane, top, k)));
     if (this.pinned.length && this.moving.length) pieces.push({ type: "group", silent: true, children: [rect(0, pinnedEnd - 1, width, 2, ink.line)] });
-    this.placed.push(...fixed);
+    this.placed.unshift(...fixed);
     this.chart.setOption(this.option(pieces), { notMerge: false, replaceMerge: ["series"], silent: true });
     this.drawNames();
     this.line.hidden = true;
@@ -178,6 +186,7 @@ class Board {
     if (!this.pinLine.hidden) this.pinLine.style.left = `${x - 1}px`;
     // What was gone to stays told until something else is looked at.
     if (this.told) this.showTip(...this.told);
+    this.root.dataset.drawn = String(this.placed.length);
   }
 
   drawn(lane, top, k) {

@@ -33,12 +33,15 @@ class Happened {
     Object.assign(this, { root, story, goTo, first: 0 });
   }
 
-  /** Tell of these lanes, when the table is looked at. */
+  /** Tell of these lanes, once no others follow at once: the lanes themselves are drawn first. */
   tell(lanes) {
-    this.lanes = lanes;
-    this.rows = undefined;
-    this.first = 0;
-    this.draw();
+    clearTimeout(this.due);
+    this.due = setTimeout(() => {
+      this.lanes = lanes;
+      this.rows = undefined;
+      this.first = 0;
+      this.draw();
+    }, 120);
   }
 
   draw() {
