@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import make_folder, write
+from harness.cli.common import check_writable, make_folder, write
 
 if TYPE_CHECKING:
     from harness.report.timeline.story import Story
@@ -39,7 +39,7 @@ class Shown:
         for folder in (self._pages, self._pictures, self._chrome):
             make_folder(folder)
         if self._pages is not None:
-            write(self._pages / "index.html", [])
+            check_writable(self._pages / "index.html")
 
     def write(self, results: Sequence[Result], names: Sequence[str]) -> None:
         """Write what was asked for.

@@ -10,12 +10,16 @@ Such a rule also reports on which side of it each occasion lay, those included o
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-__all__ = ["Finding", "Judgement", "Ruling", "Sides", "Tally"]
+__all__ = ["MOST_EXAMPLES", "Finding", "Judgement", "Ruling", "Sides", "Tally"]
+
+#: How many violations of one rule are kept.
+MOST_EXAMPLES = 100
 
 
 class Ruling(Enum):
@@ -47,20 +51,26 @@ class Sides(NamedTuple):
 class Judgement:
     """What one rule made of one history.
 
-    ``tested`` counts the occasions, ``violations`` those that broke the rule, ``first`` is the earliest violation,
-    ``notes`` are findings that explain without violating (a grace, an attributed overlap). ``trouble`` says why a rule
-    is unknown although something was to be judged: it crashed, or is not judged yet. ``sides`` says where the occasions
-    lay, ``None`` for a rule without a boundary, and where nodes were judged in rank, whose sides nobody counts.
+    ``tested`` counts the occasions, ``violations`` those that broke the rule, ``examples`` are the earliest of these in
+    order of time, at most `MOST_EXAMPLES`, ``notes`` are findings that explain without violating (a grace, an attributed
+    overlap). ``trouble`` says why a rule is unknown although something was to be judged: it crashed, or is not judged
+    yet. ``sides`` says where the occasions lay, ``None`` for a rule without a boundary, and where nodes were judged in
+    rank, whose sides nobody counts.
     """
 
     rule: str
     ruling: Ruling
     tested: int
     violations: int = 0
-    first: Finding | None = None
+    examples: Sequence[Finding] = ()
     notes: Sequence[Finding] = ()
     trouble: str = ""
     sides: Sides | None = None
+
+    @property
+    def first(self) -> Finding | None:
+        """The earliest violation."""
+        return self.examples[0] if self.examples else None
 
 
 class Tally:
@@ -69,7 +79,7 @@ class Tally:
     def __init__(self) -> None:
         self.tested = 0
         self.violations = 0
-        self.first: Finding | None = None
+        self.examples: list[Finding] = []
         self.notes: list[Finding] = []
         self._sides = [0, 0, 0]
 
@@ -90,11 +100,11 @@ class Tally:
         self.tested += count
 
     def broken(self, at_us: int, node: str | None, message: str) -> None:
-        """Count one occasion on which the rule was broken. The earliest is kept as the example."""
+        """Count one occasion on which the rule was broken. The earliest are kept as examples."""
         self.tested += 1
         self.violations += 1
-        if self.first is None or at_us < self.first.at_us:
-            self.first = Finding(at_us=at_us, node=node, message=message)
+        insort(self.examples, Finding(at_us=at_us, node=node, message=message), key=lambda each: each.at_us)
+        del self.examples[MOST_EXAMPLES:]
 
     def note(self, at_us: int, node: str | None, message: str) -> None:
         """Keep something that explains the history without breaking the rule."""
@@ -109,7 +119,7 @@ class Tally:
             ruling=ruling,
             tested=self.tested,
             violations=self.violations,
-            first=self.first,
+            examples=tuple(self.examples),
             notes=tuple(self.notes),
             sides=self.sides,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.rulebook.verdicts import Finding, Judgement, Ruling, Sides, Tally
+from harness.rulebook.verdicts import MOST_EXAMPLES, Finding, Judgement, Ruling, Sides, Tally
 
 
 def test_a_rule_that_was_never_put_to_the_test_is_unknown() -> None:
@@ -18,22 +18,34 @@ def test_a_rule_that_held_counts_its_occasions() -> None:
     assert tally.judgement("R001") == Judgement(rule="R001", ruling=Ruling.HELD, tested=4, notes=(), sides=Sides())
 
 
-def test_a_rule_that_was_broken_counts_how_often_and_tells_of_the_earliest() -> None:
+def test_a_rule_that_was_broken_counts_how_often_and_keeps_them_in_order_of_time() -> None:
     tally = Tally()
     tally.passed(2)
     tally.broken(30, "a", "late")
     tally.broken(20, None, "early")
-    # The first of those at one instant is kept.
+    # Those at one instant stay in the order in which they were reported.
     tally.broken(20, "b", "as early")
-    assert tally.judgement("R001") == Judgement(
+    early = Finding(at_us=20, node=None, message="early")
+    judgement = tally.judgement("R001")
+    assert judgement.first == early
+    assert judgement == Judgement(
         rule="R001",
         ruling=Ruling.VIOLATED,
         tested=5,
         violations=3,
-        first=Finding(at_us=20, node=None, message="early"),
+        examples=(early, Finding(at_us=20, node="b", message="as early"), Finding(at_us=30, node="a", message="late")),
         notes=(),
         sides=Sides(),
     )
+
+
+def test_of_very_many_violations_the_earliest_are_kept() -> None:
+    tally = Tally()
+    for at_us in range(MOST_EXAMPLES + 5, 0, -1):
+        tally.broken(at_us, "a", "late")
+    judgement = tally.judgement("R001")
+    assert judgement.violations == MOST_EXAMPLES + 5
+    assert [example.at_us for example in judgement.examples] == [*range(1, MOST_EXAMPLES + 1)]
 
 
 @pytest.mark.parametrize("ruling", [Ruling.UNKNOWN, Ruling.HELD])

@@ -52,6 +52,7 @@ class _Look(NamedTuple):
 _MARKS = {
     MarkKind.EVENT: _Look(0.42, "v", "#18222d"),
     MarkKind.NOTE: _Look(-0.42, "D", "#2463a6"),
+    MarkKind.SEEN: _Look(-0.42, "d", "#18222d", hollow=True),
     MarkKind.REGISTER: _Look(-0.42, "o", "#18222d", hollow=True),
     MarkKind.FAILURE: _Look(-0.42, "x", "#a8232f"),
 }

@@ -49,6 +49,8 @@ class MarkKind(Enum):
     FAILURE = "failure"
     SLOT = "slot"
     EVENT = "event"
+    #: A status that somebody looked up.
+    SEEN = "seen"
     #: Something to look at: that a prediction and a record differ, say.
     NOTE = "note"
 

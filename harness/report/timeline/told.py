@@ -56,7 +56,7 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
 
 
 def _rule(judgement: Judgement, places: Mapping[str, int]) -> Rule:
-    findings = [] if judgement.first is None else [_finding(judgement.first, places, broken=True)]
+    findings = [_finding(example, places, broken=True) for example in judgement.examples]
     findings += [_finding(note, places) for note in judgement.notes]
     return Rule(
         id=judgement.rule,

@@ -93,9 +93,11 @@ def test_a_violation_leads_to_its_lane_and_instant() -> None:
     story = told(LONG, node=Immortal)
     (rule,) = (rule for rule in story.rules if rule.id == "R033")
     assert (story.outcome, rule.ruling) == ("failed", "violated")
-    (first, *_) = (each for each in rule.findings if each.broken)
+    first, *others = (each for each in rule.findings if each.broken)
     assert (first.at_us, first.lane) == (48 * HOUR + 10_000, 2)
     assert story.lanes[2].name == "fdl"
+    # Each violation is an instant to go to.
+    assert 1 + len(others) == rule.violations
 
 
 def test_an_expectation_tells_what_was_stated_and_what_was_so() -> None:

@@ -91,11 +91,11 @@ function setUpLegend() {
   const kinds = new Set(story.lanes.flatMap((lane) => [...lane.marks.map((mark) => story.text(mark[1])), ...lane.runs.map((run) => story.text(run[3]))]));
   for (const kind of KINDS) {
     if (!kinds.has(kind)) continue;
-    const names = { poll: "poll", unbind: "unbind", register: "register", slot: "change of a slot", event: "event", note: "note", failure: "failure" };
+    const names = { poll: "poll", unbind: "unbind", register: "register", slot: "change of a slot", event: "event", seen: "status seen", note: "note", failure: "failure" };
     const icon = svg("svg", { viewBox: "-8 -8 16 16", "aria-hidden": "true" });
     const top = { poll: -BAND.top - BAND.height + 2, event: -BAND.top + 4, slot: -BAND.top + 3 }[kind] ?? -MARKS;
     const style = { poll: "stroke:var(--text);fill:none", unbind: "stroke:var(--text);fill:none", register: "stroke:var(--text);stroke-width:1.6;fill:none", slot: "fill:var(--accent)",
-      event: "fill:var(--text)", note: "fill:var(--accent)", failure: "stroke:var(--bad);stroke-width:2;fill:none" }[kind];
+      event: "fill:var(--text)", seen: "stroke:var(--text);stroke-width:1.6;fill:none", note: "fill:var(--accent)", failure: "stroke:var(--bad);stroke-width:2;fill:none" }[kind];
     const shape = svg("path", { d: SHAPES[kind](0, top) });
     shape.style.cssText = style;
     icon.append(shape);

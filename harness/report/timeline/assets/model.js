@@ -1,5 +1,6 @@
 // The story, as it stands in the page, with what can be asked of it.
-const KINDS = ["poll", "unbind", "register", "slot", "event", "note", "failure"];
+// The kinds of marks, those that matter most last: they are drawn over the others, and told before them.
+const KINDS = ["poll", "unbind", "register", "slot", "event", "seen", "note", "failure"];
 
 /** The place of the last of `rows` that starts at or before `at`, by their first value; -1 if none does. */
 function lastBefore(rows, at) {
