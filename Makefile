@@ -14,7 +14,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 PIN = .make/lock/bin/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-annotate \
   --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options -o $(1)
 
-.PHONY: help run test wires pages bench mutants lock vendored clean
+.PHONY: help run test wires pages images bench mutants lock vendored clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ wires: $(HOLDS)  ## Run the library against the real server program, too: as roo
 pages: $(READY)  ## Open the pages of the reports in Chromium, with what .ci/run installs.
 	@test -n "$(CHROMIUM)" || { echo "No Chromium is on the path; name it: make pages CHROMIUM=/path/to/chromium"; exit 1; }
 	$(BIN)/pytest -n 2 -m browser --browser "$(CHROMIUM)" tests/pages
+
+images: $(READY)  ## Make the pictures in docs/images again.
+	$(BIN)/python -m tests.pages.screenshots "$(CHROMIUM)"
 
 bench: $(BENCH)  ## Measure LIC30 beside other simulators, at length; ARGS=--quick for less, ARGS=--help for more.
 	$(BIN)/python -m benchmarks.bench $(ARGS)

@@ -51,11 +51,11 @@ class Sides(NamedTuple):
 class Judgement:
     """What one rule made of one history.
 
-    ``tested`` counts the occasions, ``violations`` those that broke the rule, ``examples`` are the earliest of these in
-    order of time, at most `MOST_EXAMPLES`, ``notes`` are findings that explain without violating (a grace, an attributed
-    overlap). ``trouble`` says why a rule is unknown although something was to be judged: it crashed, or is not judged
-    yet. ``sides`` says where the occasions lay, ``None`` for a rule without a boundary, and where nodes were judged in
-    rank, whose sides nobody counts.
+    ``tested`` counts the occasions, ``violations`` those that broke the rule, ``examples`` are the earliest of them in
+    order of time (at most `MOST_EXAMPLES`), ``notes`` are findings that explain without violating (a grace, an
+    attributed overlap). ``trouble`` says why a rule is unknown although something was to be judged: it crashed, or is
+    not judged yet. ``sides`` says where the occasions lay, ``None`` for a rule without a boundary, and where nodes were
+    judged in rank, whose sides nobody counts.
     """
 
     rule: str

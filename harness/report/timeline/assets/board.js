@@ -64,7 +64,8 @@ class Board {
     this.pinned = lanes.filter((lane) => lane.pinned);
     this.moving = lanes.filter((lane) => !lane.pinned);
     const top = AXIS + this.pinned.length * ROW;
-    const room = Math.max(260, Math.min(Math.round(globalThis.innerHeight * 0.62), 760));
+    const above = this.root.getBoundingClientRect().top + scrollY;
+    const room = Math.max(top + 5 * ROW, Math.min(innerHeight - above - 24, 900));
     this.height = Math.max(top + ROW, Math.min(top + this.moving.length * ROW, room));
     this.stage.style.height = `${this.height}px`;
     this.scroller.style.height = `${this.height}px`;
@@ -367,7 +368,9 @@ class Board {
     const x = event ? event.clientX : plot.left + this.xOf(at);
     const y = event ? event.clientY : plot.top + (row ? row[1] : AXIS) + ROW / 2;
     const size = this.tip.getBoundingClientRect();
-    const left = x + 16 + size.width > innerWidth ? x - 16 - size.width : x + 16;
+    // What was gone to is told beside the lanes, so that the words that led there stay in view.
+    const right = event || plot.left + size.width > x - 16 ? innerWidth : plot.right;
+    const left = x + 16 + size.width > right ? x - 16 - size.width : x + 16;
     const top = y + 16 + size.height > innerHeight ? y - 12 - size.height : y + 16;
     this.tip.style.left = `${Math.max(4, left)}px`;
     this.tip.style.top = `${Math.max(4, top)}px`;

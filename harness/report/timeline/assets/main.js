@@ -119,4 +119,6 @@ for (const [id, action] of Object.entries({
   earlier: () => board.move(-0.4), later: () => board.move(0.4), in: () => board.zoom(1 / 2), out: () => board.zoom(2), whole: () => board.whole(),
 })) byId(id).addEventListener("click", action);
 byId("range").textContent = rangeText(board.window);
+// Once more, with everything above the board in its place.
+board.show(shown);
 happened.tell(shown);

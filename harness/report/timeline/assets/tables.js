@@ -88,7 +88,7 @@ function layOut(root, rowsRoot, story, lanes, window) {
   const head = element("tr", {}, element("th", { textContent: "lane" }), printedAxis(story, window),
     element("th", { textContent: "at the end" }), element("th", { textContent: "failures" }));
   const body = element("tbody", {}, ...lanes.map((lane) => printedLane(story, lane, window)));
-  root.replaceChildren(element("h2", { textContent: `Timeline, ${from} to ${to} UTC` }), legend,
+  root.replaceChildren(element("h2", { textContent: `Lanes, ${from} to ${to} UTC` }), legend,
     element("table", {}, element("thead", {}, head), body));
 
   const rows = happenings(story, lanes, { polls: false }).filter(([at]) => at >= window.from && at <= window.to);

@@ -1,0 +1,91 @@
+"""Makes the pictures in docs/images again, of what docs/timeline.md shows: ``make images``."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from harness.builder import WorldBuilder
+from harness.report.timeline.page import page as page_of
+from harness.report.timeline.picture import write_picture
+from harness.report.timeline.story import Story
+from harness.report.timeline.told import story_of
+from harness.runner import Job, run_one
+from harness.scenario import Scenario
+from harness.scenario_file import loads
+from reference_server.readings import LITERAL
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGES = ROOT / "docs" / "images"
+#: Enough colours for flat surfaces, and few enough for files that a clone can carry.
+COLOURS = 256
+
+
+def main(chromium: str) -> None:
+    """Make all pictures, in the browser at ``chromium``."""
+    week, many = _story(_shown("week.toml")), _story(_many())
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = _open(browser, week, height=1010)
+        page.hover("#board .plot", position={"x": 560, "y": 46 + 5 * 40 + 20})
+        _take(page, "timeline")
+        page = _open(browser, week, height=1010, dark=True)
+        page.click("[data-rule=R034]")
+        _take(page, "timeline-dark")
+        _take(_open(browser, many, height=900), "timeline-many")
+        browser.close()
+    write_picture(week, IMAGES / "picture.png")
+    _shrink(IMAGES / "picture.png")
+
+
+def _shown(name: str) -> Scenario:
+    """Return the scenario that the page of the documentation shows under this name."""
+    text = (ROOT / "docs" / "timeline.md").read_text(encoding="utf-8")
+    found = re.search(rf"```toml\n# {re.escape(name)}\n(.*?)```", text, re.DOTALL)
+    assert found is not None, f"docs/timeline.md shows no {name}"
+    return loads(found[1], file=name)
+
+
+def _many() -> Scenario:
+    builder = WorldBuilder(title="500 nodes for 30 days")
+    builder.licence(capacity=500, addresses=["10.0.0.1 - 10.0.1.244"])
+    builder.nodes("fdl", count=500, address="10.0.0.1", spread_over="2h")
+    builder.at("5d 1h 30m").server_stop(lasts="23h")
+    builder.at("6d 12h").node_register("*", only="lapsed")
+    builder.at("15d").network_cut("fdl-1*", lasts="30h")
+    builder.at("17d").node_register("*", only="lapsed")
+    return builder.scenario("30d")
+
+
+def _story(scenario: Scenario) -> Story:
+    return story_of(run_one(Job(scenario=scenario, reading=LITERAL)))
+
+
+def _open(browser: Browser, story: Story, *, height: int, dark: bool = False) -> Page:
+    page = browser.new_page(viewport={"width": 1320, "height": height}, color_scheme="dark" if dark else "light")
+    with tempfile.NamedTemporaryFile("w", suffix=".html", encoding="utf-8") as file:
+        file.write(page_of(story, back="index.html"))
+        file.flush()
+        page.goto(Path(file.name).as_uri())
+    page.wait_for_selector("#happened tbody tr")
+    return page
+
+
+def _take(page: Page, name: str) -> None:
+    page.wait_for_timeout(300)
+    page.screenshot(path=IMAGES / f"{name}.png")
+    _shrink(IMAGES / f"{name}.png")
+
+
+def _shrink(file: Path) -> None:
+    with Image.open(file) as image:
+        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
