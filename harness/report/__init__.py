@@ -1,1 +1,3 @@
-"""Reports: what came of the runs, for people (`table`, `matrix`), for programs (`as_json`, `junit`, `trace_file`)."""
+"""Reports: what came of the runs, for people (`table`, `matrix`), for programs (`as_json`, `junit`, `trace_file`),
+to be looked at (`timeline`).
+"""

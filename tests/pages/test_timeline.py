@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from harness.builder import WorldBuilder
 from harness.report.timeline.page import page as page_of
 from harness.report.timeline.palette import TONES
+from harness.report.timeline.story import Lane, LaneKind, Mark, MarkKind, Span, Story
 from harness.report.timeline.summary import Entry, summary_page
 from harness.report.timeline.told import story_of
 from harness.runner import Job, Result, run_one
@@ -117,7 +118,7 @@ def test_lanes_have_their_names_and_the_colours_of_their_statuses(stop_23h: Path
     # The server is row 0; phase-1 is row 2, whose last contact is at 24 h: it lapses at 48 h.
     assert colour_at(page, 0, 10 * HOUR) == TONES["up"].fill
     assert colour_at(page, 0, 30 * HOUR) == TONES["down"].fill
-    assert colour_at(page, 2, 12 * HOUR) == TONES["well"].fill
+    assert colour_at(page, 2, 11 * HOUR) == TONES["well"].fill
     assert colour_at(page, 2, 41 * HOUR) == TONES["waiting"].fill
     assert colour_at(page, 2, 80 * HOUR) == TONES["lost"].fill
     # phase-3 polls at 48.5 h, when the server is back.
@@ -253,6 +254,49 @@ def test_pointing_tells_the_status_and_the_clocks(stop_23h: Path, open_page: Ope
     expect(tip).to_contain_text("node's clock2026-03-04 11:")
 
 
+def test_a_clock_that_was_set_is_told_in_its_own_zone(tmp_path: Path, open_page: Opener) -> None:
+    builder = WorldBuilder()
+    builder.licence()
+    builder.nodes("fdl", zone="Asia/Shanghai")
+    builder.at("1d").clock_step(host="fdl", by="25h")
+    file = tmp_path / "clock.html"
+    result = run_one(Job(scenario=builder.scenario("2d"), reading=READINGS["literal"]))
+    file.write_text(page_of(story_of(result)), encoding="utf-8")
+    page = open_page(file)
+    settled(page)
+    box = page.locator("#board .plot").bounding_box()
+    assert box is not None
+    # The poll of 36 h: 61 h by the node's clock, which is 13:00 of the third day in UTC, and 21:00 in Shanghai.
+    page.mouse.move(box["x"] + box["width"] * 36 / 48, box["y"] + AXIS + 2 * ROW + BAND)
+    tip = page.locator(".tip")
+    expect(tip).to_contain_text("true time1d 12:00:00 after the start")
+    expect(tip).to_contain_text("server's clock2026-03-02 12:00:00 UTC")
+    expect(tip).to_contain_text("node's clock2026-03-03 21:00:00 Asia/Shanghai, 1d 1h ahead")
+
+
+def test_what_was_observed_stands_beside_what_was_predicted(tmp_path: Path, open_page: Opener) -> None:
+    marks = (Mark(10 * HOUR, MarkKind.SEEN, "registered"), Mark(20 * HOUR, MarkKind.FAILURE, "/"))
+    observed = Lane(name="fdl-1", kind=LaneKind.NODE, side="observed", marks=marks)
+    predicted = Lane(name="fdl-1", kind=LaneKind.NODE, side="predicted", spans=(Span(0, 24 * HOUR, "registered"),))
+    story = Story(title="Sunday", simulated=False, start_us=0, duration_us=24 * HOUR, lanes=(observed, predicted))
+    file = tmp_path / "record.html"
+    file.write_text(page_of(story), encoding="utf-8")
+    page = open_page(file)
+    settled(page)
+    assert names(page) == ["fdl-1", "fdl-1"]
+    assert page.locator("#board .name .side").all_text_contents() == ["observed", "predicted"]
+    expect(page.locator("body")).not_to_contain_text("imulated")
+    box = page.locator("#board .plot").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 20 / 24, box["y"] + AXIS + BAND)
+    expect(page.locator(".tip")).to_contain_text("node's clocknot known")
+    # Of an observed lane nobody knows the status, and nothing is drawn where the other has its colour.
+    assert colour_at(page, 0, 12 * HOUR) != colour_at(page, 1, 11 * HOUR) == TONES["well"].fill
+    page.fill("#filter", "predicted")
+    settled(page)
+    assert page.locator("#board .name .side").all_text_contents() == ["predicted"]
+
+
 # Verdicts.
 
 
@@ -353,12 +397,12 @@ def test_it_prints_each_lane_as_a_line(stop_23h: Path, open_page: Opener) -> Non
 
 def test_it_is_dark_where_the_reader_is_and_can_be_switched(stop_23h: Path, open_page: Opener) -> None:
     page = open_page(stop_23h, color_scheme="dark")
-    assert colour_at(page, 2, 12 * HOUR) == TONES["well"].dark_fill
+    assert colour_at(page, 2, 11 * HOUR) == TONES["well"].dark_fill
     page.click("#theme")
-    assert colour_at(page, 2, 12 * HOUR) == TONES["well"].fill
+    assert colour_at(page, 2, 11 * HOUR) == TONES["well"].fill
     page.reload()
     # It is remembered.
-    assert colour_at(page, 2, 12 * HOUR) == TONES["well"].fill
+    assert colour_at(page, 2, 11 * HOUR) == TONES["well"].fill
 
 
 def test_it_can_be_used_on_a_narrow_screen(stop_23h: Path, open_page: Opener) -> None:

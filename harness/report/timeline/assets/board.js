@@ -369,7 +369,8 @@ class Board {
     const y = event ? event.clientY : plot.top + (row ? row[1] : AXIS) + ROW / 2;
     const size = this.tip.getBoundingClientRect();
     // What was gone to is told beside the lanes, so that the words that led there stay in view.
-    const right = event || plot.left + size.width > x - 16 ? innerWidth : plot.right;
+    const room = x - 16 - size.width > this.root.getBoundingClientRect().left;
+    const right = event || !room ? innerWidth : plot.right;
     const left = x + 16 + size.width > right ? x - 16 - size.width : x + 16;
     const top = y + 16 + size.height > innerHeight ? y - 12 - size.height : y + 16;
     this.tip.style.left = `${Math.max(4, left)}px`;

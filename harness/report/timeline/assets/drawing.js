@@ -119,8 +119,9 @@ function path(data, style) {
   return { type: "path", silent: true, shape: { pathData: data }, style };
 }
 
-/** How many node lanes have each status over time: [status, its share of the lanes by column] from the bottom up. */
-function shares(story, lanes, columns) {
+/** How many of the lanes whose status is known have each tone: [tone, its share of them by column] from the bottom up. */
+function shares(story, shown, columns) {
+  const lanes = shown.filter((lane) => lane.spans.length);
   const counts = new Map();
   const perUs = columns / story.duration_us;
   for (const lane of lanes) {
