@@ -66,7 +66,7 @@ class Shown:
         if self._pages is not None:
             from harness.report.timeline.page import page
 
-            write(self._pages / f"{name}.html", [page(story, back="index.html")])
+            write(self._pages / f"{name}.html", [page(story, links=[("All runs", "index.html")])])
         if self._chrome is not None:
             from harness.report.timeline.chrome_trace import chrome_trace
 

@@ -17,7 +17,15 @@ from harness.outage.narrowing import Bounds, Narrowed, narrowed
 from harness.outage.record import Observation, What
 from reference_server.codes import Code
 
-__all__ = ["comparison_lines", "diagnosis_as_text", "diagnosis_lines", "line_numbers", "lines_of"]
+__all__ = [
+    "comparison_lines",
+    "deciding_line",
+    "diagnosis_as_text",
+    "diagnosis_lines",
+    "line_numbers",
+    "lines_of",
+    "times_of",
+]
 
 _NOTED = 20
 
@@ -53,8 +61,14 @@ def diagnosis_lines(diagnosis: Diagnosis, *, most: int = 3) -> Iterator[str]:
             f"{', '.join(equal[:-1])} and {equal[-1]} explain the record equally well: it cannot be told from it "
             "which it was. They stand in the order of how common they are."
         )
-    if len(told_) > 1:
-        yield f"What would decide between 1 and 2: {deciding(diagnosis.case, *told_[:2])}."
+    if line := deciding_line(diagnosis):
+        yield f"What would decide between 1 and 2: {line}."
+
+
+def deciding_line(diagnosis: Diagnosis) -> str:
+    """Return what would decide between the first two explanations, nothing if there are no two."""
+    found = diagnosis.explanations[:2]
+    return deciding(diagnosis.case, *found) if len(found) == 2 else ""
 
 
 def lines_of(case: Case) -> Iterator[str]:
@@ -73,7 +87,7 @@ def _explanation(case: Case, place: int, explanation: Explanation) -> Iterator[s
         yield f"{place}  what was recorded explains everything; nothing else need have happened"
     for number, each in enumerate(narrowed(case, explanation)):
         yield f"{place if number == 0 else ' '}  {told(each.cause)}"
-        for line in _times(case, each):
+        for line in times_of(case, each):
             yield f"     {line}"
     simulated = explanation.simulated
     failures = [seen for seen, _ in simulated.comparison.matched]
@@ -88,7 +102,8 @@ def _explanation(case: Case, place: int, explanation: Explanation) -> Iterator[s
         yield f"     takes it that {_counted(len(missing), 'row')} of failure lists are not in the record: {some}{more}"
 
 
-def _times(case: Case, each: Narrowed) -> Iterator[str]:
+def times_of(case: Case, each: Narrowed) -> Iterator[str]:
+    """Yield when a cause began and ended, as far as the record fixes it."""
     cause = each.cause
     if cause.kind is Kind.EXPIRED:
         yield f"at {_instant(case, cause.start_us)}, the end of the last licensed day"

@@ -1,16 +1,21 @@
-"""Makes the pictures in docs/images again, of what docs/timeline.md shows: ``make images``."""
+"""Makes the pictures in docs/images again, of what docs/timeline.md and docs/outage.md show: ``make images``."""
 
 from __future__ import annotations
 
 import re
 import sys
 import tempfile
+from datetime import UTC
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from harness.builder import WorldBuilder
+from harness.outage.case import case_of
+from harness.outage.diagnosing import diagnose
+from harness.outage.reading import Options, parse_record
+from harness.report.timeline.diagnosed import stories_of
 from harness.report.timeline.page import page as page_of
 from harness.report.timeline.picture import write_picture
 from harness.report.timeline.story import Story
@@ -38,6 +43,7 @@ def main(chromium: str) -> None:
         page.click("[data-rule=R034]")
         _take(page, "timeline-dark")
         _take(_open(browser, many, height=900), "timeline-many")
+        _take(_open(browser, _outage(), height=860), "outage")
         browser.close()
     write_picture(week, IMAGES / "picture.png")
     _shrink(IMAGES / "picture.png")
@@ -62,6 +68,15 @@ def _many() -> Scenario:
     return builder.scenario("30d")
 
 
+def _outage() -> Story:
+    """Return the story of the first explanation of the record in the page of the documentation."""
+    text = (ROOT / "docs" / "outage.md").read_text(encoding="utf-8")
+    found = re.search(r"```csv sunday.csv\n(.*?)```", text, re.DOTALL)
+    assert found is not None, "docs/outage.md shows no sunday.csv"
+    record = parse_record(found[1], file="sunday.csv", options=Options(zone=UTC))
+    return stories_of(diagnose(case_of(record)), most=1)[0][1]
+
+
 def _story(scenario: Scenario) -> Story:
     return story_of(run_one(Job(scenario=scenario, reading=LITERAL)))
 
@@ -69,7 +84,7 @@ def _story(scenario: Scenario) -> Story:
 def _open(browser: Browser, story: Story, *, height: int, dark: bool = False) -> Page:
     page = browser.new_page(viewport={"width": 1320, "height": height}, color_scheme="dark" if dark else "light")
     with tempfile.NamedTemporaryFile("w", suffix=".html", encoding="utf-8") as file:
-        file.write(page_of(story, back="index.html"))
+        file.write(page_of(story, links=[("All runs", "index.html")]))
         file.flush()
         page.goto(Path(file.name).as_uri())
     page.wait_for_selector("#happened tbody tr")

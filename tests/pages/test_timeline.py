@@ -39,7 +39,9 @@ def run(name: str) -> Result:
 def stop_23h(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Nine nodes and four days, of which the server is down from 25.5 h to 48.5 h: four lapse, five come back."""
     file = tmp_path_factory.mktemp("pages") / "stop.html"
-    file.write_text(page_of(story_of(run("server_stops/stop_23h")), back="index.html"), encoding="utf-8")
+    file.write_text(
+        page_of(story_of(run("server_stops/stop_23h")), links=[("All runs", "index.html")]), encoding="utf-8"
+    )
     return file
 
 

@@ -10,6 +10,7 @@ import click
 from harness.cli.common import FAILED, WRONG, check_writable, write
 from harness.cli.outage.case import case_from, of_case
 from harness.cli.outage.common import with_record
+from harness.cli.outage.pages import claim_pages, of_pages, write_pages
 
 if TYPE_CHECKING:
     from harness.outage.record import Record
@@ -22,9 +23,15 @@ __all__ = ["reproduce"]
 @with_record
 @of_case
 @click.option("--all", "everything", is_flag=True, help="Show also where prediction and record agree.")
+@of_pages
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the scenario to this file.")
 def reproduce(
-    record: Record, installation: Scenario | None, clock_error_us: int, everything: bool, output: Path | None
+    record: Record,
+    installation: Scenario | None,
+    clock_error_us: int,
+    everything: bool,
+    html: Path | None,
+    output: Path | None,
 ) -> None:
     """Build the scenario that the facts of FILE describe, run it, and put predicted beside observed.
 
@@ -40,11 +47,16 @@ def reproduce(
 
     if output is not None:
         check_writable(output)
+    claim_pages(html)
     case = case_from(record, installation, clock_error_us)
     simulated = simulate(case)
     if simulated is None:
         click.echo(f"{record.file}: what it records cannot have happened in this order", err=True)
         raise SystemExit(WRONG)
+    if html is not None:
+        from harness.report.timeline.recorded import story_of_case
+
+        write_pages(html, [("", story_of_case(case, simulated))])
     for line in comparison_lines(case, simulated.comparison, everything=everything):
         click.echo(line)
     if output is not None:

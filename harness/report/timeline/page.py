@@ -16,6 +16,7 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 from string import Template
+from urllib.parse import quote
 
 from harness.report.timeline.data import data_of, script_text
 from harness.report.timeline.palette import tone_css, tones_by_status
@@ -27,19 +28,18 @@ _SCRIPTS = ("format.js", "model.js", "drawing.js", "board.js", "verdicts.js", "t
 SIMULATED = "Everything on this page was simulated. Nothing here can authorize a real product."
 
 
-def page(story: Story, *, back: str | None = None) -> str:
+def page(story: Story, *, links: Iterable[tuple[str, str]] = ()) -> str:
     """Return ``story`` as an HTML document.
 
-    :param back: the file, beside this one, of the page that lists all runs.
+    :param links: the words and the files, beside this one, of the pages that belong to it.
     """
-    link = "" if back is None else f'<a class="tool" href="{escape(back)}">All runs</a> '
     return filled(
         "page.html",
         styles=("base.css", "page.css"),
         scripts={"library": asset("echarts.min.js"), "script": _script(_SCRIPTS)},
         title=escape(story.title),
         kicker="A simulated run" if story.simulated else "What was recorded",
-        back=link,
+        links="".join(f'<a class="tool" href="{escape(quote(file))}">{escape(words)}</a> ' for words, file in links),
         badges=" ".join(_badges(story)),
         facts="".join(_facts(story.facts)),
         foot=SIMULATED if story.simulated else "",

@@ -132,3 +132,18 @@ def test_names_can_be_left_out() -> None:
     done = call("diagnose", recorded("cut-of-one"), "--redact")
     assert "1  the network between them was cut, for node-2" in done.stdout
     assert "fdl-2" not in done.stdout
+
+
+@pytest.mark.parametrize("command", ["diagnose", "reproduce", "show"])
+def test_what_is_told_is_written_as_pages(command: str) -> None:
+    done = call(command, recorded("alike-cut-or-answers-lost"), "--html", "pages")
+    assert done.exit_code in (0, 1)
+    pages = sorted(path.name for path in Path("pages").iterdir())
+    assert pages == (["2.html", "3.html", "index.html"] if command == "diagnose" else ["index.html"])
+    text = Path("pages/index.html").read_text(encoding="utf-8")
+    assert "default-src 'none'" in text
+    if command == "diagnose":
+        assert '<a class="tool" href="2.html">Explanation 2</a>' in text
+    # The same record has the same page.
+    call(command, recorded("alike-cut-or-answers-lost"), "--html", "again")
+    assert Path("again/index.html").read_text(encoding="utf-8") == text

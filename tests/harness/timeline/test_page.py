@@ -134,7 +134,7 @@ def test_nothing_in_a_summary_becomes_markup() -> None:
 
 
 def test_the_head_says_what_it_is_and_that_it_is_simulated() -> None:
-    text = page(told(), back="index.html")
+    text = page(told(), links=[("All runs", "index.html")])
     assert '<span class="badge passed">passed</span>' in text
     assert '<span class="badge simulated">simulated</span>' in text
     assert "Everything on this page was simulated." in text
