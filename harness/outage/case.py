@@ -151,13 +151,15 @@ def case_of(record: Record, installation: Scenario | None = None, *, clock_error
 
     :param installation: a scenario whose licence, server, network and nodes are those of the customer. Without it, the
         nodes are those of the record, and there are as many slots as nodes.
-    :raises ValueError: if nothing was recorded.
+    :raises ValueError: if nothing was recorded, or of no node.
     """
     if not record.observations:
         raise ValueError(f"{record.file}: nothing was recorded")
     start_us = (record.observations[0].at_us - _LEAD_US) // HOUR_US * HOUR_US
     last_us = -(-(record.observations[-1].at_us + _TAIL_US - start_us) // HOUR_US) * HOUR_US
     known = () if installation is None else installation.nodes
+    if not known and not record.nodes:
+        raise ValueError(f"{record.file}: no line tells of a node, and so there is nothing to simulate")
     names = {node.name for node in known}
     free = iter(range(_FIRST_ADDRESS, _LAST_ADDRESS))
     nodes = (
@@ -283,41 +285,40 @@ class _Script:
         return at_us - (self._timeout_us if silent else self._round_trip_us)
 
     def registers(self, node: str) -> tuple[int | None, list[Event]]:
-        """Return when ``node`` was registered before everything else, ``None`` for never, and its later registers."""
+        """Return when ``node`` was registered before everything else, ``None`` for never, and what it was asked later."""
         seen = [each for each in self._case.by_source[node] if each.what in _TELLING]
-        begins = next(iter(seen), None)
-        anchor_us: int | None = None
-        unit_us = 0
-        asked: list[int] = []
-        register_us: int | None
-        if begins is None or begins.what is What.STATUS:
-            register_us = None if begins is not None and begins.status is Status.UNREGISTERED else self._quiet_us(node)
-            anchor_us = self._first_phase(seen)
-            if register_us is not None and anchor_us is not None:
-                register_us = anchor_us % self._period_us(node)
-            anchor_us = register_us
-        elif begins.what is What.REGISTERED:
-            register_us, seen = self._true_us(begins), seen[1:]
-            anchor_us, unit_us = register_us, begins.unit_us
-        elif begins.code in _OF_REGISTERS:
-            register_us = None
+        register_us = self._begins(node, seen)
+        if register_us is not None and seen and seen[0].what is What.REGISTERED:
+            anchor: tuple[int, int] | None = (register_us, seen.pop(0).unit_us)
         else:
-            phase_us = self._first_phase(seen)
-            register_us = None if phase_us is None else phase_us % self._period_us(node)
-            anchor_us, unit_us = register_us, begins.unit_us
+            anchor = None if register_us is None else (register_us, seen[0].unit_us if seen else 0)
+        asked: list[tuple[int, Verb]] = []
         for each in seen:
             at_us = self._true_us(each)
             if each.what is What.REGISTERED:
-                asked.append(at_us)
-                anchor_us, unit_us = at_us, each.unit_us
-            elif each.what is What.STARTED:
-                anchor_us, unit_us = at_us, each.unit_us
-            elif each.what is What.FAILED and self._is_ask(node, each, anchor_us, unit_us):
-                sent_us = max(0, self._sent_us(each))
-                self.unrecorded.append((node, sent_us))
-                asked.append(sent_us)
-                anchor_us, unit_us = sent_us, each.unit_us
-        return register_us, [Event(index=0, at_us=at_us, verb=Verb.NODE_REGISTER, nodes=(node,)) for at_us in asked]
+                asked.append((at_us, Verb.NODE_REGISTER))
+            elif each.code is Code.DO_NOT_NEED_DEACTIVATE:
+                # Only who asked to unbind is told that (R111).
+                asked.append((max(0, self._sent_us(each)), Verb.NODE_UNBIND))
+                continue
+            elif each.what is What.FAILED and self._is_ask(node, each, anchor):
+                at_us = max(0, self._sent_us(each))
+                self.unrecorded.append((node, at_us))
+                asked.append((at_us, Verb.NODE_REGISTER))
+            elif each.what is not What.STARTED:
+                continue
+            # From here on its polls count.
+            anchor = (at_us, each.unit_us)
+        return register_us, [Event(index=0, at_us=at_us, verb=verb, nodes=(node,)) for at_us, verb in asked]
+
+    def _begins(self, node: str, seen: Sequence[Observation]) -> int | None:
+        """Return when a node was registered first, ``None`` if it was not before what was seen first of it."""
+        if seen and seen[0].what is What.REGISTERED:
+            return self._true_us(seen[0])
+        if seen and (seen[0].status is Status.UNREGISTERED or seen[0].code in _OF_OTHERS):
+            return None
+        phase_us = self._first_phase(seen)
+        return self._quiet_us(node) if phase_us is None else phase_us % self._period_us(node)
 
     def _quiet_us(self, node: str) -> int:
         """Return when a node registers of whose polls nothing is known: they are spread evenly."""
@@ -346,14 +347,18 @@ class _Script:
         period_us = self._period_us(node)
         return abs((apart_us + period_us // 2) % period_us - period_us // 2)
 
-    def _is_ask(self, node: str, row: Observation, anchor_us: int | None, unit_us: int) -> bool:
-        """Tell whether a failure is that of a register, since no poll was due then."""
+    def _is_ask(self, node: str, row: Observation, anchor: tuple[int, int] | None) -> bool:
+        """Tell whether a failure is that of a register, since no poll was due then.
+
+        :param anchor: when its polls count from, and how coarsely that is known.
+        """
         if row.code in _NO_POLL:
             return False
-        if row.code in _OF_REGISTERS or anchor_us is None:
+        if row.code in _OF_REGISTERS or anchor is None:
             return True
+        since_us, unit_us = anchor
         allowed_us = max(unit_us, row.unit_us) + SLACK_US
-        apart_us = self._sent_us(row) - anchor_us
+        apart_us = self._sent_us(row) - since_us
         if self._off_us(node, apart_us) <= allowed_us:
             return False
         # It may have been silence, of which nobody knows yet.
@@ -362,7 +367,7 @@ class _Script:
 
 
 #: What tells when a node's requests were sent.
-_TELLING = (What.REGISTERED, What.FAILED, What.STATUS, What.STARTED)
+_TELLING = (What.REGISTERED, What.FAILED, What.STATUS, What.STARTED, What.UNBOUND)
 #: What only a register can be told (R118).
 _OF_REGISTERS = (Code.REGISTER_OUT_OF_LIMIT,)
 #: What polls are never told.

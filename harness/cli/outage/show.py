@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.outage.case import case_from
 from harness.cli.outage.common import with_record
 from harness.cli.outage.pages import claim_pages, of_pages, write_pages
 
@@ -26,10 +27,9 @@ def show(record: Record, html: Path | None, as_json: bool) -> None:
 
     claim_pages(html)
     if html is not None:
-        from harness.outage.case import case_of
         from harness.report.timeline.recorded import story_of_case
 
-        write_pages(html, [("", story_of_case(case_of(record)))])
+        write_pages(html, [("", story_of_case(case_from(record, None, 0)))])
     if as_json:
         click.echo(record_as_text(record), nl=False)
         return

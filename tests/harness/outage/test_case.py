@@ -82,7 +82,9 @@ def test_a_start_without_a_stop_was_a_short_restart() -> None:
 
 
 def test_a_second_stop_of_what_is_stopped_says_nothing_new() -> None:
-    found = built(seen(2, "0h", SERVER, What.STOPPED), seen(3, "1h", SERVER, What.STOPPED))
+    found = built(
+        seen(2, "0h", SERVER, What.STOPPED), seen(3, "1h", SERVER, What.STOPPED), seen(4, "2h", "fdl-1", What.NOTE)
+    )
     assert happens(found, Verb.SERVER_STOP) == [("server.stop 0", ())]
 
 
@@ -128,6 +130,23 @@ def test_a_refused_register_is_one_of_a_node_that_was_never_registered() -> None
 def test_a_node_seen_unregistered_is_not_registered_by_us() -> None:
     found = built(seen(2, "1h", "fdl-1", What.STATUS, status=Status.UNREGISTERED))
     assert registers(found) == {"fdl-1": None}
+
+
+def test_a_refused_unbind_was_asked_for() -> None:
+    found = built(
+        seen(2, "0h", "fdl-1", What.UNBOUND),
+        seen(3, "1h", "fdl-1", What.FAILED, code=Code.DO_NOT_NEED_DEACTIVATE),
+    )
+    # It was registered before it was unbound: in the middle of the first period, being the only node.
+    assert registers(found) == {"fdl-1": -29}
+    asks = [(event.verb, event.at_us - LEAD_US) for event in found.scenario.events]
+    assert asks == [(Verb.NODE_UNBIND, 0), (Verb.NODE_UNBIND, HOUR_US - 10_000)]
+    assert found.unrecorded == ()
+
+
+def test_a_node_whose_program_starts_was_registered_before() -> None:
+    found = built(seen(2, "1h", "fdl-1", What.STARTED), seen(3, "2h", "fdl-1", What.STATUS, status=Status.REGISTERED))
+    assert registers(found) == {"fdl-1": -29}
 
 
 def test_an_expiry_is_no_poll() -> None:
@@ -196,6 +215,8 @@ def test_the_scenario_of_a_record_can_be_written_and_expects_what_was_seen() -> 
 def test_nothing_recorded_is_no_case() -> None:
     with pytest.raises(ValueError, match="nothing was recorded"):
         case_of(Record("empty.csv", ()))
+    with pytest.raises(ValueError, match="no line tells of a node"):
+        case(seen(2, "0h", SERVER, What.NOTE, text="hello"))
 
 
 # Clocks.

@@ -147,3 +147,11 @@ def test_what_is_told_is_written_as_pages(command: str) -> None:
     # The same record has the same page.
     call(command, recorded("alike-cut-or-answers-lost"), "--html", "again")
     assert Path("again/index.html").read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("command", ["diagnose", "reproduce", "show"])
+def test_a_record_of_no_node_is_told(command: str) -> None:
+    Path("note.csv").write_text("time,source,event,detail\n2026-03-01T01:00Z,server,note,hello\n")
+    done = call(command, "note.csv", "--html", "pages")
+    assert done.exit_code == 2
+    assert "note.csv: no line tells of a node, and so there is nothing to simulate" in done.stderr
