@@ -7,10 +7,13 @@ import sys
 
 import click
 
+from harness.cli.completion import completion
 from harness.cli.coverage import coverage
+from harness.cli.doctor import doctor
 from harness.cli.envelope import envelope
 from harness.cli.exhaust import exhaust
 from harness.cli.facts import facts
+from harness.cli.new import new
 from harness.cli.outage import outage
 from harness.cli.predict import predict
 from harness.cli.prove import prove
@@ -38,6 +41,23 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-main.add_command(outage)
-for command in (run, predict, envelope, sweep, prove, coverage, shrink, exhaust, check, rules, facts, schema, readings):
+for command in (
+    new,
+    run,
+    check,
+    outage,
+    predict,
+    envelope,
+    sweep,
+    shrink,
+    exhaust,
+    prove,
+    coverage,
+    facts,
+    rules,
+    readings,
+    schema,
+    doctor,
+    completion,
+):
     main.add_command(command)

@@ -285,7 +285,7 @@ class _Script:
         return at_us - (self._timeout_us if silent else self._round_trip_us)
 
     def registers(self, node: str) -> tuple[int | None, list[Event]]:
-        """Return when ``node`` was registered before everything else, ``None`` for never, and what it was asked later."""
+        """Return when ``node`` was registered before all else, ``None`` for never, and what it was asked later."""
         seen = [each for each in self._case.by_source[node] if each.what in _TELLING]
         register_us = self._begins(node, seen)
         if register_us is not None and seen and seen[0].what is What.REGISTERED:

@@ -20,7 +20,7 @@ from harness.wires.installed import last_day
 from harness.wires.names import ASGI, MEMORY, NETNS
 from reference_server.readings import LITERAL, Reading
 
-__all__ = ["MOST_HOSTS", "why_not"]
+__all__ = ["MOST_HOSTS", "missing_for", "why_not"]
 
 #: Wall clocks of real programs count nanoseconds in 64 bits from the year 1970 on.
 _LAST_WALL_US = (1 << 63) // 1000
@@ -52,6 +52,13 @@ def why_not(scenario: Scenario, reading: Reading, wire: str, *, own_server: bool
     :param own_server: whether the scenario is to be run with a server of somebody's own.
     """
     return next(_reasons(scenario, reading, wire, own_server), None)
+
+
+def missing_for(wire: str) -> tuple[str, ...]:
+    """Return what ``wire`` lacks on this machine, whatever the scenario, each with how to get it."""
+    if wire in (MEMORY, ASGI):
+        return ()
+    return (*_not_here(), *(_no_kernel_hosts() if wire == NETNS else ()))
 
 
 def _reasons(scenario: Scenario, reading: Reading, wire: str, own_server: bool) -> Iterator[str]:
