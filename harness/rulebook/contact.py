@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from harness.rulebook.checks import due
@@ -28,12 +28,12 @@ def polls_every_two_hours(history: History, tally: Tally) -> None:
     """Every poll, and every instant at which one is due: 2 h after the last register or poll was sent, on the node's
     boot-time clock; at once after a start, and after a resumption if one fell due; none by a node that does not poll.
     """
-    for node, law in zip(history.nodes, history.once(NodeLaws).of, strict=True):
+    for law in history.once(NodeLaws).of:
         tally.passed(law.polls_tested - len(law.poll_findings))
         for late_us, polls in law.intervals.items():
             tally.side(late_us, polls)
         for finding in law.poll_findings:
-            tally.broken(finding.at_us, node.name, finding.message)
+            tally.broken(finding.at_us, law.node.name, finding.message)
 
 
 @judges("R032")
@@ -118,16 +118,16 @@ def silence_lapses_the_node(history: History, tally: Tally) -> None:
     """Every lapse, due or recorded: a node lapses 24 h after its last contact, as soon as no request sent in time can
     still be answered, and at no other instant (`revive` and the readings about the last poll move it as they say).
     """
-    for node, law in zip(history.nodes, history.once(NodeLaws).of, strict=True):
+    for law in history.once(NodeLaws).of:
         for late_us, times in law.silences.items():
             tally.side(late_us, times)
         expected = Counter(each.at_us for each in law.transitions if each.after == Status.LAPSED)
-        recorded = Counter(each.at_us for each in node.transitions if each.after == Status.LAPSED)
+        recorded = Counter(each.at_us for each in law.node.transitions if each.after == Status.LAPSED)
         tally.passed((expected & recorded).total())
         for at_us in sorted((expected - recorded).elements()):
-            tally.broken(at_us, node.name, "the node had to lapse here, and did not")
+            tally.broken(at_us, law.node.name, "the node had to lapse here, and did not")
         for at_us in sorted((recorded - expected).elements()):
-            tally.broken(at_us, node.name, "the node lapsed here, and had no reason to")
+            tally.broken(at_us, law.node.name, "the node lapsed here, and had no reason to")
 
 
 @judges("R034", boundary="24 h since the last accepted request arrived, of each poll and each slot that is void")
@@ -203,17 +203,21 @@ def _note_overlaps(history: History, tally: Tally) -> None:
     """Note where users still get in although the slot is gone, with how long and why."""
     timeout_us = history.scenario.network.timeout_us
     trace = history.trace
-    changes: Sequence[Slot | ExpectedSlot] = list(trace.slots) if trace.sees_slots else history.once(Ledger).changes
-    by_node: dict[int, list[Slot | ExpectedSlot]] = {}
-    for slot in changes:
-        by_node.setdefault(slot.node, []).append(slot)
-    for slot in changes:
+    seen: Iterable[Slot | ExpectedSlot] = trace.slots if trace.sees_slots else history.once(Ledger).changes
+    # From the last change back to the first, when a slot is there again is always known.
+    back_us: dict[int, int] = {}
+    gone: list[tuple[Slot | ExpectedSlot, int]] = []
+    for slot in sorted(seen, key=lambda change: change.at_us)[::-1]:
+        if slot.change in _BACK:
+            back_us[slot.node] = slot.at_us
+        elif slot.change in GONE:
+            gone.append((slot, back_us.get(slot.node, history.end_us)))
+    for slot, until_us in reversed(gone):
         node = history.nodes[slot.node]
-        if slot.change not in GONE or not node.open(slot.at_us):
+        if not node.open(slot.at_us):
             continue
-        ends = [access.at_us for access in node.access if access.at_us > slot.at_us and not access.opened]
-        ends += [each.at_us for each in by_node[slot.node] if each.at_us > slot.at_us and each.change in _BACK]
-        length_us = min([*ends, history.end_us]) - slot.at_us
+        closed = (access.at_us for access in node.access if access.at_us > slot.at_us and not access.opened)
+        length_us = min(until_us, next(closed, until_us)) - slot.at_us
         if length_us:
             cause = (
                 "grace: its last poll may still be answered"
@@ -273,14 +277,14 @@ def every_failure_is_listed(history: History, tally: Tally) -> None:
 
     Nothing else adds a row.
     """
-    for node, law in zip(history.nodes, history.once(NodeLaws).of, strict=True):
+    for law in history.once(NodeLaws).of:
         expected = Counter((row.at_us, int(row.code), row.number, row.wall_us) for row in law.rows)
-        recorded = Counter((row.at_us, row.code, row.number, row.wall_us) for row in node.failures)
+        recorded = Counter((row.at_us, row.code, row.number, row.wall_us) for row in law.node.failures)
         tally.passed((expected & recorded).total())
         for at_us, code, _, wall_us in sorted((expected - recorded).elements()):
-            tally.broken(at_us, node.name, f"a row {_shown(code)} is missing, or not dated {wall_us} us")
+            tally.broken(at_us, law.node.name, f"a row {_shown(code)} is missing, or not dated {wall_us} us")
         for at_us, code, _, wall_us in sorted((recorded - expected).elements()):
-            tally.broken(at_us, node.name, f"a row {_shown(code)}, dated {wall_us} us, has no reason")
+            tally.broken(at_us, law.node.name, f"a row {_shown(code)}, dated {wall_us} us, has no reason")
 
 
 def _rows_up_to(history: History, node: NodeView, before_us: int) -> list[tuple[int, int]]:

@@ -185,6 +185,10 @@ class NodeView:
         turned = asked.ended_us != NEVER and self.turned_at(asked.ended_us, Status.REGISTERED)
         return turned and asked.ended_us not in self._granted_us
 
+    def registered_despite(self, asked: Exchange) -> bool:
+        """Tell whether the node shows `registered` after the failure of ``asked``, and not for a grant since."""
+        return self.status(asked.ended_us) is Status.REGISTERED and asked.ended_us not in self._granted_us
+
     @cached_property
     def _granted_us(self) -> frozenset[int]:
         return frozenset(each.it.ended_us for each in self.exchanges if each.it.outcome == Outcome.POSITIVE)

@@ -107,7 +107,7 @@ class NodeLaw:
 
     def __init__(self, history: History, node: NodeView, wanted: Sequence[int], of: Callable[[int], NodeLaw]) -> None:
         self._history = history
-        self._node = node
+        self.node = node
         self._wanted = sorted(wanted)
         self._of = of
         self.images: dict[int, Image] = {}
@@ -141,13 +141,10 @@ class NodeLaw:
     # The walk.
 
     def _walk(self) -> None:
-        last_us = -1
         for moment in self._moments():
             self._take_images(moment.at_us)
             self._pass_time(moment[:3])
-            if moment.at_us > last_us:
-                self._status = self._resynchronized(moment.at_us)
-                last_us = moment.at_us
+            self._status = self._resynchronized(moment.at_us)
             what = moment.what
             if isinstance(what, Edge):
                 self._edge(what)
@@ -168,14 +165,14 @@ class NodeLaw:
             wall_us = self._clocks.wall_us(self._name, at_us, before_steps=True)
             # What the disk of a host that is off says of its clocks is what they showed as it went down.
             read = self._rebooted or (boot_us, wall_us)
-            status = self._node.status_before(at_us)
+            status = self.node.status_before(at_us)
             state = self._contact_us, self._expires_us, self._strikes
             self.images[at_us] = Image(status, *state, *read, self._boots)
 
     def _moments(self) -> Iterator[_Moment]:
-        moments = [_Moment(edge.at_us, 0, _EDGE, edge) for edge in self._node.edges]
-        moments += [_Moment(beat.first_sent_us, 0, _POLL, beat) for beat in self._node.beats]
-        for _, exchange in self._node.exchanges:
+        moments = [_Moment(edge.at_us, 0, _EDGE, edge) for edge in self.node.edges]
+        moments += [_Moment(beat.first_sent_us, 0, _POLL, beat) for beat in self.node.beats]
+        for _, exchange in self.node.exchanges:
             part = _POLL if exchange.kind == Kind.POLL else _ASKED
             moments.append(_Moment(exchange.sent_us, 0, part, exchange))
             if exchange.delivered_us != NEVER:
@@ -200,25 +197,24 @@ class NodeLaw:
             if (at_us, int(which == _TIMEOUT and polled_now), which) >= until:
                 return
             self._status = self._resynchronized(at_us)
-            # A timer is handled as if at its due instant, unless the node was away when it came.
-            on_time = self._clocks.true_us(self._name, due_us) == at_us
-            boot_us = due_us if on_time else self._clocks.boot_us(self._name, at_us)
+            # A timer is handled as if at its due instant. What came while the node was away, its return has dealt with.
+            wall_us = self._wall(at_us, due_us)
             if which == _TIMEOUT:
                 assert self._outstanding is not None
-                self._ended(self._outstanding, Outcome.UNANSWERED, at_us, boot_us, self._wall(at_us, boot_us))
+                self._ended(self._outstanding, Outcome.UNANSWERED, at_us, due_us, wall_us)
             elif which == _EXPIRY:
-                self._expire(at_us, self._wall(at_us, boot_us))
+                self._expire(at_us, wall_us)
             elif which == _POLL:
                 self.polls_tested += 1
                 self.poll_findings.append(PollFinding(at_us, "a poll that was due was not sent"))
                 self._due_us = None
             else:
-                self._lapse(at_us, boot_us, self._wall(at_us, boot_us))
+                self._lapse(at_us, due_us, wall_us)
 
     def _resynchronized(self, at_us: int) -> Status:
         """Return the status in which an instant finds the node: what it really was, unless it changed just now."""
         changed_now = bool(self.transitions) and self.transitions[-1].at_us == at_us
-        return self._status if changed_now else self._node.status_before(at_us)
+        return self._status if changed_now else self.node.status_before(at_us)
 
     def _dues(self) -> Iterator[tuple[int, int]]:
         """Yield what the node waits for: (instant on its boot-time clock, part of the instant)."""
@@ -236,8 +232,8 @@ class NodeLaw:
         """Return the true instant at which a timer fires; not before the program is there to wait for it."""
         return max(self._awake_since_us, self._clocks.true_us(self._name, due_us))
 
-    def _wall(self, at_us: int, boot_us: int, *, before_steps: bool = False) -> int:
-        """Return the wall clock's date of what happens at ``at_us`` and is handled as at ``boot_us``."""
+    def _wall(self, at_us: int, boot_us: int | None = None, *, before_steps: bool = False) -> int:
+        """Return the wall clock's date of what happens at ``at_us``, or is handled as at ``boot_us``."""
         return self._clocks.wall_us(self._name, at_us, before_steps=before_steps, boot_us=boot_us)
 
     # The state.
@@ -268,7 +264,7 @@ class NodeLaw:
             if kind is EdgeKind.REBOOTED:
                 self._boots += 1
                 boot_us = self._clocks.boot_us(self._name, edge.at_us)
-                self._rebooted = boot_us, self._wall(edge.at_us, boot_us)
+                self._rebooted = boot_us, self._wall(edge.at_us)
         elif kind is EdgeKind.ROLLED_BACK:
             image = self.images[edge.value]
             rebooted = self._rebooted is not None or image.boots != self._boots
@@ -281,7 +277,7 @@ class NodeLaw:
             self._awake = True
             self._awake_since_us = edge.at_us
             boot_us = self._clocks.boot_us(self._name, edge.at_us)
-            wall_us = self._wall(edge.at_us, boot_us, before_steps=True)
+            wall_us = self._wall(edge.at_us, before_steps=True)
             if kind is EdgeKind.STARTED:
                 self._due_us = boot_us
                 self._reckon_the_time_away(boot_us, wall_us)
@@ -321,8 +317,7 @@ class NodeLaw:
         if asked.kind != Kind.UNBIND:
             self._asked_us = asked.sent_boot_us
             self._due_us = asked.sent_boot_us + PERIOD_US
-        wall_us = self._wall(moment.at_us, asked.sent_boot_us)
-        self._lapse_if_past(moment.at_us, asked.sent_boot_us, wall_us)
+        self._lapse_if_past(moment.at_us, asked.sent_boot_us, self._wall(moment.at_us))
 
     def _judge_poll(self, sent_boot_us: int, at_us: int) -> None:
         self.polls_tested += 1
@@ -376,7 +371,7 @@ class NodeLaw:
             granted = asked.verdict == Verdict.GRANTED and validation(self._history, asked) is None
             outcome = Outcome.POSITIVE if granted else Outcome.NEGATIVE
         boot_us = self._clocks.boot_us(self._name, at_us)
-        self._ended(asked, outcome, at_us, boot_us, self._wall(at_us, boot_us))
+        self._ended(asked, outcome, at_us, boot_us, self._wall(at_us))
 
     def _ended(self, asked: Exchange, outcome: Outcome, at_us: int, boot_us: int, wall_us: int) -> None:
         """A request ended at ``at_us``, handled as at ``boot_us`` and ``wall_us`` on the node's clocks."""
@@ -505,11 +500,11 @@ class NodeLaws:
 
         self.of = [law_of(node.place) for node in history.nodes]
         self.wrong_turns: list[WrongTurn] = []
-        for node, law in zip(history.nodes, self.of, strict=True):
+        for law in self.of:
             expected = Counter((each.at_us, each.before, each.after) for each in law.transitions)
-            recorded = Counter((each.at_us, each.before, each.after) for each in node.transitions)
+            recorded = Counter((each.at_us, each.before, each.after) for each in law.node.transitions)
             if expected != recorded:
                 for turn in (expected - recorded).elements():
-                    self.wrong_turns.append(WrongTurn(turn[0], node.place, *turn[1:], missing=True))
+                    self.wrong_turns.append(WrongTurn(turn[0], law.node.place, *turn[1:], missing=True))
                 for turn in (recorded - expected).elements():
-                    self.wrong_turns.append(WrongTurn(turn[0], node.place, *turn[1:], missing=False))
+                    self.wrong_turns.append(WrongTurn(turn[0], law.node.place, *turn[1:], missing=False))

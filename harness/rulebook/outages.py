@@ -70,10 +70,11 @@ def _judged_stops(history: History, tally: Tally) -> Iterator[_Ended]:
             yield ended
 
 
-def _first_register(node: NodeView, after_us: int) -> int | None:
-    """Return when an administrator first registered ``node`` from ``after_us`` on."""
-    registers = (each.it for each in node.exchanges if each.it.kind == Kind.REGISTER and each.it.sent_us >= after_us)
-    return next((asked.sent_us for asked in registers if node.asked_by_administrator(asked)), None)
+def _registered_again(node: NodeView, back_us: int) -> int | None:
+    """Return when a register that an administrator asked for first succeeded from ``back_us`` on."""
+    registers = (each.it for each in node.exchanges if each.it.kind == Kind.REGISTER and each.it.ended_us >= back_us)
+    succeeded = (asked for asked in registers if asked.outcome == Outcome.POSITIVE)
+    return next((asked.ended_us for asked in succeeded if node.asked_by_administrator(asked)), None)
 
 
 @judges("R026", "R081", boundary=_A_DAY)
@@ -142,7 +143,7 @@ def the_node_shows_the_outage(history: History, tally: Tally) -> None:
         node = history.nodes[asked.node]
         if not any(row.code == Code.NO_CONNECTION for row in node.rows_of(asked)):
             tally.broken(asked.ended_us, node.name, "the failed request is not listed")
-        elif node.status(asked.ended_us) is Status.REGISTERED:
+        elif node.registered_despite(asked):
             tally.broken(asked.ended_us, node.name, "the node still shows that it is registered")
         else:
             tally.passed()
@@ -234,7 +235,7 @@ def closed_is_not_registered(history: History, tally: Tally) -> None:
     """
     for asked, _ in history.once(_refused):
         node = history.nodes[asked.node]
-        if node.status(asked.ended_us) is Status.REGISTERED:
+        if node.registered_despite(asked):
             tally.broken(asked.ended_us, node.name, "the server is closed, and the node shows that it is registered")
         else:
             tally.passed()
@@ -285,9 +286,9 @@ def running_it_again_is_not_enough(history: History, tally: Tally) -> None:
     """Every node that held a slot when the server was stopped for more than 24 h: the server's return alone does not
     make it `registered` again.
     """
-    for stop, back_us, holders in _judged_stops(history, tally):
+    for _, back_us, holders in _judged_stops(history, tally):
         for node in holders:
-            register_us = _first_register(node, stop.start_us)
+            registered_us = _registered_again(node, back_us)
             back = [
                 change.at_us
                 for change in node.transitions
@@ -295,7 +296,7 @@ def running_it_again_is_not_enough(history: History, tally: Tally) -> None:
                 and change.after == Status.REGISTERED
                 and change.reason != TransitionReason.COPIED
             ]
-            if back and (register_us is None or back[0] < register_us):
+            if back and (registered_us is None or back[0] < registered_us):
                 tally.broken(back[0], node.name, "registered again after more than 24 h, without a register")
             else:
                 tally.passed()
