@@ -277,3 +277,9 @@ def node(name: str, **more: Any) -> NodeSetup:
     """Return a node that is licensed in every respect unless ``more`` says otherwise."""
     setup: dict[str, Any] = {"name": name, "address": FIRST, "application": "report1"} | more
     return NodeSetup(**setup)
+
+
+def first_of(judgement: Judgement) -> tuple[int, str | None, str]:
+    """Return when, at which node and how a rule was first broken."""
+    assert judgement.first is not None
+    return judgement.first.at_us, judgement.first.node, judgement.first.message
