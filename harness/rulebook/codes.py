@@ -230,9 +230,7 @@ def only_the_first_reason(history: History, tally: Tally) -> None:
         ]
         for row, succeeded in _with_successes(node):
             if put_back and put_back[0] <= row.at_us and not succeeded:
-                # Which failure a state that was put there shows is its own matter, up to the next success.
-                first = row.shown
-                continue
+                continue  # Which failure a state that was put there shows is its own matter, up to the next success.
             if succeeded:
                 put_back = [at_us for at_us in put_back if at_us > row.at_us]
             if succeeded or first is None:
