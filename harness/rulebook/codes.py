@@ -225,33 +225,32 @@ def only_the_first_reason(history: History, tally: Tally) -> None:
             tally.passed()
     for node in history.nodes:
         first: int | None = None
-        put_back = [
+        backs = [
             edge.at_us for edge in node.edges if edge.done and edge.what in (EdgeKind.ROLLED_BACK, EdgeKind.CLONED)
         ]
-        for row, succeeded in _with_successes(node):
-            if put_back and put_back[0] <= row.at_us and not succeeded:
+        for row, succeeded, success_us in _with_successes(node):
+            if any(success_us < back_us <= row.at_us for back_us in backs):
                 continue  # Which failure a state that was put there shows is its own matter, up to the next success.
-            if succeeded:
-                put_back = [at_us for at_us in put_back if at_us > row.at_us]
-            if succeeded or first is None:
+            kept = history.reading.first_failure_stays and not succeeded and first is not None
+            if not kept:
                 first = row.code
-                kept = False
-            else:
-                kept = history.reading.first_failure_stays
-            if row.shown != (first if kept else row.code):
+            if row.shown != first:
                 tally.broken(row.at_us, node.name, f"{_shown(row.shown)} is shown, which is not the first failure")
             elif kept:
                 tally.passed()
 
 
-def _with_successes(node: NodeView) -> Iterator[tuple[Failure, bool]]:
-    """Yield each failure row of a node, and whether a request succeeded since the row before it."""
+def _with_successes(node: NodeView) -> Iterator[tuple[Failure, bool, int]]:
+    """Yield each failure row of a node, whether a request succeeded since the row before it, and when the last one did.
+
+    That is `NEVER` where none had.
+    """
     # At one instant requests end in the order of their numbers; a row that ends none comes before them.
     successes = [(each.it.ended_us, each.it.number) for each in node.exchanges if each.it.outcome == Outcome.POSITIVE]
     passed = 0
     for row in node.failures:
         since, passed = passed, bisect_left(successes, (row.at_us, row.number), lo=passed)
-        yield row, passed > since
+        yield row, passed > since, successes[passed - 1][0] if passed else NEVER
 
 
 @judges("R119", boundary="the time that a node waits for its answer, on its boot-time clock")

@@ -10,7 +10,7 @@ from harness.rulebook import Ruling, judge
 from harness.scenario import Event, LicenceSpec, NetworkSpec, Scenario, Verb
 from harness.trace import Exchange, Status, Trace
 from harness.world import run
-from reference_server.readings import LITERAL, READINGS
+from reference_server.readings import READINGS
 from tests.rulebook.hand import FIRST, HOUR, MS, SECOND, START, node
 
 LATENCY = 5 * MS
@@ -26,10 +26,10 @@ def play(*events: Event, reading: str = "literal", every_poll: bool = True, seed
     return run(a_world(*events, **world), READINGS[reading], every_poll=every_poll, seed=seed)
 
 
-def broken(*events: Event, **world: Any) -> list[str]:
+def broken(*events: Event, reading: str = "literal", **world: Any) -> list[str]:
     """Return the rules that the reference machines break in a world made by `a_world`."""
     scenario = a_world(*events, **world)
-    judged = judge(scenario, LITERAL, run(scenario, LITERAL, every_poll=True))
+    judged = judge(scenario, READINGS[reading], run(scenario, READINGS[reading], every_poll=True))
     return [rule for rule, judgement in judged.items() if judgement.ruling is Ruling.VIOLATED or judgement.trouble]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from harness.rulebook import Ruling, Sides
-from harness.trace import COPY_HOST, NEVER, EdgeKind, SlotChange, Status, TransitionReason, Verdict
+from harness.trace import COPY_HOST, NEVER, EdgeKind, SlotChange, Status, TransitionReason
 from reference_server.protocol import Code, Kind
 from reference_server.readings import READINGS
 from tests.rulebook.hand import DAY, FIRST, GRANTED, HOUR, LOST, MINUTE, MS, SECOND, START, Story, first_of, node

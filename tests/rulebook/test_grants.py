@@ -17,19 +17,16 @@ from harness.rulebook.checks import due
 from harness.rulebook.history import History
 from harness.rulebook.verdicts import Tally
 from harness.scenario import Event, Verb
-from harness.trace import NEVER, EdgeKind, Outcome, Status, TransitionReason
+from harness.trace import NEVER, EdgeKind, Status, TransitionReason
 from reference_server.protocol import Code, Kind
 from reference_server.readings import LITERAL, READINGS
 from tests.rulebook.hand import (
-    ANSWER_LOST,
-    DAY,
     FIRST,
     GRANTED,
     HOUR,
     LOST,
     MINUTE,
     MS,
-    REFUSED_PORT,
     SECOND,
     START,
     Story,
@@ -354,6 +351,12 @@ def test_a_first_failure_is_no_occasion() -> None:
         ([(0, 30002, 30002), (90 * MINUTE, NEVER, NEVER), (2 * HOUR, 30003, 30003)], None),
         ([(0, 30002, 30002), (90 * MINUTE, NEVER, NEVER), (2 * HOUR, 30003, 30002)], 2 * HOUR),
         ([(90 * MINUTE, NEVER, NEVER), (2 * HOUR, 30003, 30002)], 2 * HOUR),
+        # A success before it was put back is none of its own; one in that instant is.
+        ([(30 * MINUTE, NEVER, NEVER), (2 * HOUR, 30003, 30002)], None),
+        ([(HOUR - 1, NEVER, NEVER), (2 * HOUR, 30003, 30002)], None),
+        ([(HOUR, NEVER, NEVER), (2 * HOUR, 30003, 30002)], 2 * HOUR),
+        # What was listed before is judged.
+        ([(0, 30002, 30002), (MINUTE, 30003, 30003)], MINUTE),
     ],
 )
 def test_what_a_state_that_was_put_back_shows_is_its_own_matter(

@@ -13,7 +13,7 @@ import pytest
 
 from harness.rulebook import Ruling
 from harness.scenario import Event, Verb
-from harness.trace import NEVER, EdgeKind, Outcome, Status, TransitionReason
+from harness.trace import EdgeKind, Outcome, Status, TransitionReason
 from reference_server.protocol import Code, Kind
 from reference_server.readings import READINGS
 from tests.rulebook.hand import (
@@ -314,9 +314,7 @@ def test_a_start_in_the_instant_of_a_step_is_dated_before_it() -> None:
     assert story.judged("R036").tested == 3
 
 
-@pytest.mark.parametrize(
-    ("status", "code"), [(REJECTED, Code.LICENSE_EXPIRED), (LAPSED, Code.NO_CONNECTION)]
-)
+@pytest.mark.parametrize(("status", "code"), [(REJECTED, Code.LICENSE_EXPIRED), (LAPSED, Code.NO_CONNECTION)])
 def test_expiry_and_lapse_are_dated_as_if_at_their_due_instants(status: Status, code: Code) -> None:
     # From 1 us on a's clock shows 2 t - 1, an odd number; both are due at an even one, which passes within a tick.
     fast = Event(index=0, at_us=1, verb=Verb.CLOCK_DRIFT, host="a", ppm=Fraction(1_000_000))

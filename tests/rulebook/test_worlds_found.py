@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.scenario import Verb
 from tests.harness.stage import LATENCY, broken, event, exchanges, play
-from tests.rulebook.hand import DAY, FIRST, HOUR, node
+from tests.rulebook.hand import DAY, FIRST, HOUR, MINUTE, node
 
 
 def test_a_slot_is_void_before_the_server_crashes_in_the_course_of_a_request() -> None:
@@ -38,3 +38,20 @@ def test_a_refusal_that_is_repeated_says_nothing_of_the_licence_by_now() -> None
     asked = exchanges(play(*events, nodes=nodes))
     assert [(each.number, each.verdict) for each in asked] == [(1, 30003), (1, 30003), (2, -1)]
     assert not broken(*events, nodes=nodes)
+
+
+def test_a_success_before_a_state_is_put_back_is_none_of_that_state() -> None:
+    # The register of 0 is refused, that of 0:30 granted; at 1:05 the state of 0:10 is put back, which shows the refusal.
+    # In the reading that keeps the first failure it does so still when the unbind of 1:20 is lost.
+    events = (
+        event(0, Verb.LICENCE_SUSPEND, lasts_us=20 * MINUTE),
+        event(30 * MINUTE, Verb.NODE_REGISTER, "a"),
+        event(HOUR, Verb.NODE_STOP, "a", lasts_us=10 * MINUTE),
+        event(HOUR + 5 * MINUTE, Verb.NODE_ROLLBACK, "a", to_us=10 * MINUTE),
+        event(HOUR + 19 * MINUTE, Verb.NETWORK_CUT, "a", lasts_us=2 * MINUTE),
+        event(HOUR + 20 * MINUTE, Verb.NODE_UNBIND, "a"),
+    )
+    for reading, shown in (("literal", -1), ("first-in-time", 30002)):
+        rows = play(*events, reading=reading).failures
+        assert [(row.code, row.shown) for row in rows] == [(30002, 30002), (-1, shown)]
+        assert not broken(*events, reading=reading)
