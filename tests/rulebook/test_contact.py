@@ -135,7 +135,7 @@ def test_a_copy_answers_for_itself() -> None:
 
 
 def test_one_poll_of_a_run_that_a_stopped_server_answered_is_one_mistake() -> None:
-    # Of the polls at 2:00, 4:00 and 6:00 the second reaches a server that is down; those of b and c all reach it before.
+    # Of the polls at 2:00, 4:00 and 6:00 the second reaches a server that is down; those of b and c reach it before.
     story = Story()
     story.beats("a", 2 * HOUR, 3)
     story.beats("b", HOUR, 2)

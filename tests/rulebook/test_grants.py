@@ -1,4 +1,4 @@
-"""The rules of grants, addresses and codes in cases that are rare: what is no occasion, and what hides nothing after it.
+"""The rules of grants, addresses and codes in rare cases: what is no occasion, and what hides nothing after it.
 
 Every story is written by hand, with nodes a, b and c, 5 ms each way and a timeout of 30 s.
 """

@@ -1,4 +1,4 @@
-"""The rule book's own law of a node where several things meet: ties of one instant, clocks, and states that are put back.
+"""The rule book's own law of a node where several things meet: ties of one instant, clocks, states that are put back.
 
 Every story is written by hand, with nodes a, b and c, 5 ms each way and a timeout of 30 s. R007, R008, R027, R033 and
 R092 speak of the changes of status, each of those to its own; R031 of polls and R036 of rows.
@@ -188,8 +188,8 @@ def test_one_instant_may_fail_and_succeed() -> None:
 
 def test_what_was_polled_at_this_very_instant_may_be_answered_before_its_time_is_up() -> None:
     # A network without latency and a node that waits for 1 us. From 1 us on its clock runs twice as fast and shows
-    # 2 t - 1: it passes 2 h = 7,200,000,000 at 3,600,000,001, where it shows 1 us more. So the poll that was due then is
-    # sent, its answer is there, and its time is up, in one tick; an answer at the timeout is in time.
+    # 2 t - 1: it passes 2 h = 7,200,000,000 at 3,600,000,001, where it shows 1 us more. So in one tick the poll that is
+    # due then is sent, its answer is there, and its time is up; an answer at the timeout is in time.
     fast = Event(index=0, at_us=1, verb=Verb.CLOCK_DRIFT, host="a", ppm=Fraction(1_000_000))
     story = Story(fast)
     network = replace(story.scenario.network, latency_us=0, timeout_us=1)
@@ -382,9 +382,9 @@ def test_without_a_reboot_a_state_that_is_put_back_reckons_by_the_boot_time_cloc
 
 
 def test_after_a_reboot_a_state_that_is_put_back_reckons_by_the_wall_clock() -> None:
-    # From 1:00 to the start at 4:00 the wall clock passes 3 h + 10 h, of which 10 h did not: so the contact of 0 is 10 h
-    # older than that, and the deadline at 14:00. What is left of the licence is 10 h less, too: at 22:00 and 5 ms by the
-    # grant's date, that is at 12:00.
+    # From 1:00 to the start at 4:00 the wall clock passes 3 h + 10 h, of which 10 h never passed: the contact of 0 is
+    # 10 h older than that, and the deadline at 14:00. Of a licence, too, 10 h less are left: by the grant's date it
+    # ends at 22:00 and 5 ms, that is at 12:00.
     for expires_us in (None, START + 22 * HOUR + 5 * MS):
         story = put_back(EdgeKind.REBOOTED, step(150 * MINUTE, 10 * HOUR), expires_us=expires_us)
         if expires_us is None:
@@ -440,7 +440,7 @@ def test_a_state_is_what_it_was_before_anything_happened_at_its_instant() -> Non
 
 def test_the_clocks_of_a_state_are_those_of_its_own_host() -> None:
     # a's clocks run twice as fast. Rebooted at 2:00 and started at 4:00, with the state of 1:00, when they showed 2:00;
-    # at the start they show 8:00, so by both of them 6 h passed, and the register at 0 is 8 h old. It has 16 h left,
+    # at the start they show 8:00, so by both 6 h have passed, and the register at 0 is 8 h old. It has 16 h left,
     # which are 8 h of true time: the 24 hours of its clock are over at 12:00. The poll of 1:00 was after that state.
     fast = Event(index=0, at_us=0, verb=Verb.CLOCK_DRIFT, host="a", ppm=Fraction(1_000_000))
     story = put_back(EdgeKind.REBOOTED, fast)
@@ -456,8 +456,8 @@ def test_the_clocks_of_a_state_are_those_of_its_own_host() -> None:
 
 
 def test_a_copy_of_a_node_has_its_state_at_that_instant() -> None:
-    # b's machine is copied from a's at 1:00 and starts at 2:00. Its state is that of a, registered at 0. It is the first
-    # start of a copied disk, so the hour is reckoned by the wall clock, which both share: it lapses at 24:00.
+    # b's machine is copied from a's at 1:00 and starts at 2:00. Its state is a's, which was registered at 0. It never
+    # ran before, so that hour is reckoned by the wall clock, by which it is one as well: it lapses at 24:00.
     story = Story(nodes=(node("a"), node("b", address=FIRST + 1, clone_of="a")))
     story.registers("a")
     goes(story, "a", HOUR, EdgeKind.STOPPED)

@@ -61,7 +61,7 @@ def comes_back(story: Story, at_us: int) -> Story:
 
 
 def test_the_last_contact_may_be_the_last_of_a_run_of_polls() -> None:
-    # Polls at 2:00, 4:00 and 6:00; the server is down from 7:00 to 29:00, which is 22 h. The next poll, of 30:00, is due
+    # Polls at 2:00, 4:00 and 6:00; the server is down from 7:00 to 29:00, which is 22 h. The next poll is due at 30:00,
     # exactly 24 h after the last of the run.
     story = Story()
     story.registers("a")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from harness.scenario import Verb
-from tests.harness.stage import LATENCY, broken, event, exchanges, play
+from harness.trace import Status
+from tests.harness.stage import LATENCY, broken, event, exchanges, play, turns
 from tests.rulebook.hand import DAY, FIRST, HOUR, MINUTE, node
 
 
@@ -41,8 +42,8 @@ def test_a_refusal_that_is_repeated_says_nothing_of_the_licence_by_now() -> None
 
 
 def test_a_success_before_a_state_is_put_back_is_none_of_that_state() -> None:
-    # The register of 0 is refused, that of 0:30 granted; at 1:05 the state of 0:10 is put back, which shows the refusal.
-    # In the reading that keeps the first failure it does so still when the unbind of 1:20 is lost.
+    # The register of 0 is refused, that of 0:30 granted; at 1:05 the state of 0:10 is put back, which shows a refusal.
+    # In the reading that keeps the first failure it still does so when the unbind of 1:20 is lost.
     events = (
         event(0, Verb.LICENCE_SUSPEND, lasts_us=20 * MINUTE),
         event(30 * MINUTE, Verb.NODE_REGISTER, "a"),
@@ -55,3 +56,16 @@ def test_a_success_before_a_state_is_put_back_is_none_of_that_state() -> None:
         rows = play(*events, reading=reading).failures
         assert [(row.code, row.shown) for row in rows] == [(30002, 30002), (-1, shown)]
         assert not broken(*events, reading=reading)
+
+
+def test_a_grant_in_the_instant_in_which_an_attempt_has_failed_shows() -> None:
+    # No latency. The port refuses the poll of 2:00, but that is cut off, and the host sleeps until 5:00: there its time
+    # is up, and the next poll, which fell due meanwhile, is sent and granted.
+    events = (
+        event(HOUR, Verb.SERVER_STOP, lasts_us=2 * HOUR),
+        event(HOUR, Verb.NETWORK_CUT, "a", lasts_us=2 * HOUR, direction="answers"),
+        event(2 * HOUR + 1, Verb.NODE_SUSPEND, "a", lasts_us=3 * HOUR - 1),
+    )
+    expected = [(0, Status.REGISTERED), (5 * HOUR, Status.INTERRUPTED), (5 * HOUR, Status.REGISTERED)]
+    assert turns(play(*events, latency_us=0)) == expected
+    assert not broken(*events, latency_us=0)
