@@ -255,7 +255,7 @@ def test_an_overlap_ends_as_access_closes_after_the_slot_is_gone() -> None:
 
 
 def test_an_overlap_ends_as_the_slot_is_there_again() -> None:
-    # b's is another slot, and one that moves was not gone.
+    # b's is another slot, and one that moves was not gone. What is back in the same instant was never away.
     story = Story()
     story.registers("a")
     story.slot("a", HOUR, SlotChange.MOVED, 1)
@@ -265,7 +265,7 @@ def test_an_overlap_ends_as_the_slot_is_there_again() -> None:
     story.slot("a", 4 * HOUR, SlotChange.FREED, 1)
     story.slot("a", 5 * HOUR, SlotChange.FOUND, 2)
     story.slot("a", 6 * HOUR, SlotChange.FREED, 1)
-    story.slot("a", 6 * HOUR, SlotChange.RESTORED, 2)
+    story.slot("a", 6 * HOUR, SlotChange.TAKEN, 2)
     assert overlaps(story) == [outlives(2 * HOUR, HOUR), outlives(4 * HOUR, HOUR)]
 
 
@@ -278,14 +278,17 @@ def test_a_slot_that_goes_just_after_it_came_is_gone() -> None:
 
 
 def test_no_overlap_where_nobody_gets_in() -> None:
-    # Access of a has closed before its slot goes, and that of b is open, whose slot stays.
+    # Access of b has closed before its slot goes, and that of a is open, whose slot stays.
     story = Story()
     story.registers("a")
     story.registers("b", live=2)
-    story.opens("a", HOUR, False)
-    story.slot("a", 2 * HOUR, SlotChange.FREED, 1)
-    story.slot("b", 2 * HOUR, SlotChange.MOVED, 1)
-    assert overlaps(story) == []
+    story.opens("b", HOUR, False)
+    story.slot("b", 2 * HOUR, SlotChange.FREED, 1)
+    story.slot("a", 2 * HOUR, SlotChange.MOVED, 1)
+    assert overlaps(story.until(4 * HOUR)) == []
+    # That hides no other.
+    story.slot("a", 3 * HOUR, SlotChange.FREED, 0)
+    assert overlaps(story) == [outlives(3 * HOUR, HOUR)]
 
 
 @pytest.mark.parametrize(

@@ -332,6 +332,16 @@ def shown_first(*rows: tuple[int, int, int], reading: str = "first-in-time", put
     return story
 
 
+def test_a_request_with_one_reason_hides_none_with_two() -> None:
+    # b is of another version and outside the licensed range. The version is looked at first.
+    story = Story(nodes=(node("a", version="other"), node("b", version="other", address=FIRST + 99)))
+    story.asks("a", REGISTER, 0, 30001)
+    story.asks("b", REGISTER, MINUTE, 30003)
+    judged = story.judged("R108")
+    assert judged.tested == 1
+    assert first_of(judged) == (MINUTE + 5 * MS, "b", "30003 where 30001 fails first")
+
+
 def test_a_first_failure_is_no_occasion() -> None:
     # After it each one is, in the reading that keeps it; elsewhere none.
     rows = ((0, 30002, 30002), (HOUR, 30003, 30002), (2 * HOUR, NEVER, NEVER), (3 * HOUR, 30005, 30005))

@@ -145,6 +145,15 @@ def test_an_answer_that_is_there_is_no_silence(told: str | int, signature: str |
     assert (story.judged("R007").ruling is VIOLATED) == (told == GRANTED and signature is None)
 
 
+def test_an_answer_to_what_was_superseded_changes_nothing() -> None:
+    # The refusal of the first register comes 20 s after it was sent, 10 s after the second one took its place.
+    story = Story()
+    story.asks("a", REGISTER, 0, 30002, outcome=Outcome.ABANDONED, ended_us=10 * SECOND)
+    story.trace.exchanges.column("delivered_us")[0] = 20 * SECOND
+    story.registers("a", 10 * SECOND)
+    assert broken(story.until(HOUR)) == []
+
+
 # Several things at one instant.
 
 
@@ -342,6 +351,22 @@ def test_expiry_and_lapse_are_dated_as_if_at_their_due_instants(status: Status, 
     assert broken(story.until(13 * HOUR)) == []
 
 
+def test_a_refusal_lapses_whose_own_clock_is_past_the_deadline() -> None:
+    # a's clock runs twice as fast: the 24 hours are over at 12:00. The poll of that instant is refused 10 ms later.
+    story = Story(Event(index=0, at_us=0, verb=Verb.CLOCK_DRIFT, host="a", ppm=Fraction(1_000_000)))
+    story.registers("a")
+    for hour in range(1, 12):
+        ended_us = hour * HOUR + 15 * SECOND
+        number = story.asks("a", POLL, hour * HOUR, LOST, boot_us=2 * hour * HOUR, ended_us=ended_us)
+        story.lists("a", ended_us, Code.NO_CONNECTION, number, wall_us=START + 2 * ended_us)
+    story.turns("a", HOUR + 15 * SECOND, REGISTERED, INTERRUPTED, UNANSWERED)
+    ended_us = 12 * HOUR + 10 * MS
+    number = story.asks("a", POLL, 12 * HOUR, 30002, boot_us=DAY)
+    story.lists("a", ended_us, 30002, number, wall_us=START + 2 * ended_us)
+    story.turns("a", ended_us, INTERRUPTED, LAPSED, SILENCE)
+    assert broken(story.until(13 * HOUR)) == []
+
+
 def test_a_run_of_polls_brings_the_expiry_of_a_new_licence() -> None:
     # The licence of the register knows no end. That of 1:00 on ends at 7:00, and the poll of 6:00 carries its date of
     # 6:00 and 5 ms: so the node finds it over 5 ms before 7:00.
@@ -357,12 +382,13 @@ def test_a_run_of_polls_brings_the_expiry_of_a_new_licence() -> None:
 # States that are put back.
 
 
-def put_back(down: EdgeKind, *events: Event, to_us: int = HOUR, expires_us: int | None = None) -> Story:
-    """a goes down at 2:00; its state at ``to_us`` is put back at 3:00; it is up at 4:00, and never answered again."""
+def put_back(down: EdgeKind, *events: Event, put: bool = True, expires_us: int | None = None) -> Story:
+    """a goes down at 2:00; its state of 1:00 is ``put`` back at 3:00; it is up at 4:00, and never answered again."""
     story = Story(*events, expires_us=expires_us)
     story.registers("a")
     goes(story, "a", 2 * HOUR, down)
-    story.edge("a", 3 * HOUR, EdgeKind.ROLLED_BACK, to_us)
+    if put:
+        story.edge("a", 3 * HOUR, EdgeKind.ROLLED_BACK, HOUR)
     comes(story, "a", 4 * HOUR, EdgeKind.STARTED)
     return story
 
@@ -381,12 +407,14 @@ def test_without_a_reboot_a_state_that_is_put_back_reckons_by_the_boot_time_cloc
     assert broken(story) == []
 
 
-def test_after_a_reboot_a_state_that_is_put_back_reckons_by_the_wall_clock() -> None:
+@pytest.mark.parametrize("put", [True, False])
+def test_after_a_reboot_a_state_that_is_put_back_reckons_by_the_wall_clock(put: bool) -> None:
     # From 1:00 to the start at 4:00 the wall clock passes 3 h + 10 h, of which 10 h never passed: the contact of 0 is
     # 10 h older than that, and the deadline at 14:00. Of a licence, too, 10 h less are left: by the grant's date it
     # ends at 22:00 and 5 ms, that is at 12:00.
+    # So it is where its own state is left, which is as old.
     for expires_us in (None, START + 22 * HOUR + 5 * MS):
-        story = put_back(EdgeKind.REBOOTED, step(150 * MINUTE, 10 * HOUR), expires_us=expires_us)
+        story = put_back(EdgeKind.REBOOTED, step(150 * MINUTE, 10 * HOUR), put=put, expires_us=expires_us)
         if expires_us is None:
             misses_until(story, 14 * HOUR, 10 * HOUR)
         else:
@@ -438,35 +466,40 @@ def test_a_state_is_what_it_was_before_anything_happened_at_its_instant() -> Non
     assert broken(story) == []
 
 
-def test_the_clocks_of_a_state_are_those_of_its_own_host() -> None:
+@pytest.mark.parametrize("put", [True, False])
+def test_the_clocks_of_a_state_are_those_of_its_own_host(put: bool) -> None:
     # a's clocks run twice as fast. Rebooted at 2:00 and started at 4:00, with the state of 1:00, when they showed 2:00;
     # at the start they show 8:00, so by both 6 h have passed, and the register at 0 is 8 h old. It has 16 h left,
-    # which are 8 h of true time: the 24 hours of its clock are over at 12:00. The poll of 1:00 was after that state.
+    # which are 8 h of true time: the 24 hours of its clock are over at 12:00. The poll of 1:00 was after that state;
+    # where it is not put back, that poll is the last contact, and they are over an hour later.
+    last = 12 if put else 13
     fast = Event(index=0, at_us=0, verb=Verb.CLOCK_DRIFT, host="a", ppm=Fraction(1_000_000))
-    story = put_back(EdgeKind.REBOOTED, fast)
+    story = put_back(EdgeKind.REBOOTED, fast, put=put)
     story.asks("a", POLL, HOUR, boot_us=2 * HOUR)
-    for k in range(9):
-        at_us = (4 + k) * HOUR
+    for hour in range(4, last + 1):
+        at_us = hour * HOUR
         ended_us = at_us + 15 * SECOND
         number = story.asks("a", POLL, at_us, LOST, boot_us=2 * at_us, ended_us=ended_us)
         story.lists("a", ended_us, Code.NO_CONNECTION, number, wall_us=START + 2 * ended_us)
     story.turns("a", 4 * HOUR + 15 * SECOND, REGISTERED, INTERRUPTED, UNANSWERED)
-    story.turns("a", 12 * HOUR + 15 * SECOND, INTERRUPTED, LAPSED, SILENCE)
-    assert broken(story.until(13 * HOUR)) == []
+    story.turns("a", last * HOUR + 15 * SECOND, INTERRUPTED, LAPSED, SILENCE)
+    assert broken(story.until(14 * HOUR)) == []
 
 
 def test_a_copy_of_a_node_has_its_state_at_that_instant() -> None:
     # b's machine is copied from a's at 1:00 and starts at 2:00. Its state is a's, which was registered at 0. It never
-    # ran before, so that hour is reckoned by the wall clock, by which it is one as well: it lapses at 24:00.
-    story = Story(nodes=(node("a"), node("b", address=FIRST + 1, clone_of="a")))
+    # ran before, so what passed since is reckoned by its wall clock, which was set forward by 10 h at 1:30. By that the
+    # register is 12 h old at 2:00, and b lapses at 14:00.
+    nodes = (node("a"), node("b", address=FIRST + 1, clone_of="a"))
+    story = Story(step(90 * MINUTE, 10 * HOUR, "b"), nodes=nodes)
     story.registers("a")
     goes(story, "a", HOUR, EdgeKind.STOPPED)
     story.edge("b", HOUR, EdgeKind.CLONED, 0)
     story.turns("b", HOUR, UNREGISTERED, REGISTERED, COPIED)
     comes(story, "b", 2 * HOUR, EdgeKind.STARTED)
-    for hour in range(2, 25, 2):
-        story.misses("b", hour * HOUR, LOST, first=hour == 2)
-    story.turns("b", DAY + 30 * SECOND, INTERRUPTED, LAPSED, SILENCE)
+    for hour in range(2, 15, 2):
+        story.misses("b", hour * HOUR, LOST, first=hour == 2, off_us=10 * HOUR)
+    story.turns("b", 14 * HOUR + 30 * SECOND, INTERRUPTED, LAPSED, SILENCE)
     judged = {rule: story.judged(rule).ruling for rule in ("R027", "R033", "R036")}
     assert VIOLATED not in judged.values()
     assert judged["R033"] is HELD
