@@ -29,7 +29,7 @@ def one_server_many_nodes(history: History, tally: Tally) -> None:
 
 @judges("R018", "R072", boundary="the capacity, against the slots that are live when a register comes that needs one")
 def never_more_than_licensed(history: History, tally: Tally) -> None:
-    """Every register of a node without a slot: none is granted while the live slots are at or above capacity.
+    """Every register that needs a slot of its own: none is granted while the live slots are at or above capacity.
 
     Nor does a poll get there what a register would not. A copy of the server's machine counts its own slots, which
     nothing on either machine can prevent: where both together hold more than is licensed, that is noted.
@@ -45,7 +45,7 @@ def never_more_than_licensed(history: History, tally: Tally) -> None:
     for each in due(history):
         asked, view = each.exchange, each.view
         capacity = history.licence(asked.arrived_us).capacity
-        if asked.kind == Kind.UNBIND or asked.form or view.live or view.unit_live:
+        if asked.kind == Kind.UNBIND or asked.form or view.unit_live:
             continue
         if asked.verdict == Verdict.GRANTED and view.live_units >= capacity:
             name = history.nodes[asked.node].name

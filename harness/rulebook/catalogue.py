@@ -56,7 +56,8 @@ class Entry:
 @cache
 def catalogue() -> dict[str, Entry]:
     """Return every entry, by id, in order."""
-    data = tomllib.loads((files("harness.rulebook") / "catalogue.toml").read_text(encoding="utf-8"))
+    with (files("harness.rulebook") / "catalogue.toml").open("rb") as file:
+        data = tomllib.load(file)
     return {
         rule: Entry(
             id=rule,

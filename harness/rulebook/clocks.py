@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from math import floor
 from typing import NamedTuple
 
 from harness.scenario import Event, Scenario, Verb
@@ -114,7 +115,7 @@ class Clocks:
         wall_us = self._start_us + boot_us
         corrections = self._corrections.get(host)
         if corrections is not None:
-            wall_us += int(sum((each.made(boot_us) for each in corrections), Fraction(0)) // 1)
+            wall_us += floor(sum(each.made(boot_us) for each in corrections))
         steps = self._steps.get(host)
         if steps is None:
             return wall_us

@@ -36,7 +36,7 @@ from harness.trace import (
 from reference_server.protocol import Kind
 from reference_server.readings import Reading
 
-__all__ = ["FAILED", "Downtime", "History", "NodeView", "Numbered"]
+__all__ = ["DOWN", "FAILED", "Downtime", "History", "NodeView", "Numbered", "by_request"]
 
 Made = TypeVar("Made")
 
@@ -286,9 +286,9 @@ class History:
 
     @cached_property
     def _licences(self) -> list[tuple[int, LicenceSpec]]:
-        """From when what is licensed, beginning before the run."""
+        """From when what is licensed; of one instant, the last change counts."""
         scenario = self.scenario
-        changes = [(-1, scenario.licence)]
+        changes = [(0, scenario.licence)]
         for event in sorted(scenario.events, key=lambda event: (event.at_us, event.index)):
             if event.verb is Verb.LICENCE_CHANGE:
                 changes.append((event.at_us, replace(scenario.licence, **dict(event.changes))))
@@ -317,7 +317,7 @@ class History:
     @cached_property
     def crashed_by(self) -> dict[int, Edge]:
         """The crashes that came in the course of a request, by its place."""
-        return {edge.value - 1: edge for edge in self.server_edges if edge.what == EdgeKind.CRASHED and edge.value > 0}
+        return {edge.value - 1: edge for edge in self.server_edges if by_request(edge)}
 
     def disturbed(self, node: NodeView, first_us: int, last_us: int) -> bool:
         """Tell whether anything but a cut may have been in force on the way to the server or back in a stretch.
@@ -381,12 +381,18 @@ class History:
     def _beat_within(self, beat: Beat, start_us: int, end_us: int | None) -> int | None:
         """Return when the first poll of a run was sent from ``start_us`` on, if that is before ``end_us``."""
         host = self.nodes[beat.node].name
-        wait_us = self.clocks.boot_us(host, max(0, start_us)) - beat.first_sent_boot_us
-        for k in range(max(0, wait_us // _PERIOD_US), beat.polls):
-            sent_us = self.clocks.true_us(host, beat.first_sent_boot_us + k * _PERIOD_US)
-            if sent_us >= start_us:
-                return sent_us if end_us is None or sent_us < end_us else None
-        return None
+
+        def sent_us(k: int) -> int:
+            return self.clocks.true_us(host, beat.first_sent_boot_us + k * _PERIOD_US)
+
+        k = bisect_left(range(beat.polls), start_us, key=sent_us)
+        inside = k < beat.polls and (end_us is None or sent_us(k) < end_us)
+        return sent_us(k) if inside else None
+
+
+def by_request(edge: Edge) -> bool:
+    """Tell whether an edge is a crash in the course of a request, whose place it then tells, counted from 1."""
+    return edge.what == EdgeKind.CRASHED and edge.value > 0
 
 
 def _directions(direction: str) -> tuple[str, ...]:

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from harness.rulebook.history import DOWN, FAILED, History
+from harness.rulebook.dates import Dates
+from harness.rulebook.history import DOWN, FAILED, History, by_request
 from harness.scenario import SERVER
 from harness.trace import NEVER, Beat, Copy, Edge, EdgeKind, Exchange, SlotChange, Verdict
 from reference_server.protocol import Kind
@@ -64,20 +66,20 @@ class ExpectedSlot(NamedTuple):
 
 @dataclass
 class _Lease:
-    """The slot of an installation, told of its first ``node``. ``void_us`` is the true instant at which it is void
-    unless it is renewed. ``boot_us`` is the instant of its last accepted request on the server's boot-time clock,
-    as that is reckoned since the last start; ``silent_us`` is the one from which its silence counts.
+    """The slot of an installation, told of its first ``node``. Nothing is known of it before a request renews it.
+
+    ``void_us`` is the true instant at which it is void unless it is renewed. ``boot_us`` is the instant of its last
+    accepted request on the server's boot-time clock, as that is reckoned since the last start; ``silent_us`` is the one
+    from which its silence counts. It is ``marked`` while it is void and the server down, which judges it anew then.
     """
 
     node: int
     unit: str
-    address: int
-    arrived_us: int
-    boot_us: int
-    silent_us: int
-    stored_us: int
+    address: int = NEVER
+    boot_us: int = 0
+    silent_us: int = 0
+    stored_us: int = 0
     excused_us: int = 0
-    beat: Beat | None = None
     void_us: int = _NEVER_VOID
     marked: bool = False
 
@@ -88,7 +90,7 @@ class Ledger:
     def __init__(self, history: History) -> None:
         tables = [_Table(history, 0, None)]
         if history.copied_at_us is not None:
-            tables.append(_Table(history, 1, tables[0].images[history.copied_at_us]))
+            tables.append(_Table(history, 1, tables[0]))
         self._tables = tables
         #: How long a slot lives without an accepted request.
         self.lease_us = tables[0].lease_us
@@ -117,20 +119,21 @@ class Ledger:
 
 
 class _Table:
-    """The lease table of one server, which began as the ``image`` of another if it is a copy."""
+    """The lease table of one server, which began as that of its ``original`` if it is a copy."""
 
-    def __init__(self, history: History, server: int, image: _Image | None) -> None:
+    def __init__(self, history: History, server: int, original: _Table | None) -> None:
         self._history = history
         self._server = server
-        self._image = image
+        self._original = original
         self._clocks = history.clocks
         self._latency_us = history.scenario.network.latency_us
         reading = history.reading
         self.lease_us = DAY_US + (PERIOD_US if reading.lapse_needs_later_miss else 0)
         self._leases: dict[int, _Lease] = {}
-        self._units: dict[str, int] = {}
+        #: How many live slots there are of each unit that has any.
+        self._units: Counter[str] = Counter()
         self._due: list[tuple[int, int]] = []
-        self._running = False
+        #: Since when the program is down, `None` while it runs and before it is started.
         self._down_since: int | None = None
         #: By the place of an exchange that reached a running server.
         self.before: dict[int, LeaseView] = {}
@@ -140,19 +143,19 @@ class _Table:
         #: What each second arrival of a request had to be answered, in the order of the trace's copies.
         self.copies: list[tuple[Copy, int]] = []
         self._answered: dict[int, tuple[tuple[object, int, int], ...]] = {}
-        wanted = {edge.value for edge in history.edges_of[server] if edge.what == EdgeKind.ROLLED_BACK and edge.done}
-        if not server and history.copied_at_us is not None:
+        wanted = {edge.value for edge in history.edges_of[server] if edge.what == EdgeKind.ROLLED_BACK}
+        if original is None and history.copied_at_us is not None:
             wanted.add(history.copied_at_us)
         self._wanted = sorted(wanted)
         self.images: dict[int, _Image] = {}
-        self.dates = _Dates(history, server)
+        self.dates: Dates = Dates(history, server, None if original is None else original.dates)
         self._replay()
 
     def _replay(self) -> None:
         for at_us, what in self._moments():
             self._take_images(at_us)
             # Slots are void before a request arrives at the same instant, also one in whose course the server crashes.
-            self._void_until(at_us, including=not isinstance(what, Edge) or _by_request(what))
+            self._void_until(at_us, including=not isinstance(what, Edge) or by_request(what))
             if isinstance(what, Edge):
                 self._server_edge(what)
             elif isinstance(what, Beat):
@@ -169,33 +172,32 @@ class _Table:
         while self._wanted and self._wanted[0] <= at_us:
             to_us = self._wanted.pop(0)
             self._void_until(to_us, including=False)
-            for lease in self._leases.values():
-                self._settle(lease, to_us)
             self.images[to_us] = _Image([replace(each) for each in self._leases.values()], dict(self._answered))
 
     def _moments(self) -> Iterator[tuple[int, Edge | Beat | Copy | tuple[int, Exchange]]]:
         """Yield what concerns the server, in the law's order of ties."""
-        moments: list[tuple[Any, Edge | Beat | Copy | tuple[int, Exchange]]] = []
+        moments: list[tuple[tuple[int, ...], Edge | Beat | Copy | tuple[int, Exchange]]] = []
         exchanges = self._history.exchanges
 
-        def tie(place: int, then: int) -> tuple[int, ...]:
+        def tie(place: int) -> tuple[int, int, int]:
             asked = exchanges[place]
-            return 1, asked.sent_us, asked.node, asked.number, then
+            return asked.sent_us, asked.node, asked.number
 
-        for k, edge in enumerate(self._history.edges_of[self._server]):
-            # A crash in the course of a request comes after it.
-            moments.append(((edge.at_us, *(tie(edge.value - 1, 2) if _by_request(edge) else (0, k))), edge))
         for place, exchange in enumerate(exchanges):
             cut_short = exchange.verdict == Verdict.NONE and place in self._history.crashed_by
             handled = exchange.arrived_us != NEVER and exchange.verdict not in FAILED and not cut_short
             if handled and exchange.server == self._server:
-                moments.append(((exchange.arrived_us, *tie(place, 0)), (place, exchange)))
+                moments.append(((exchange.arrived_us, *tie(place)), (place, exchange)))
         for copy in self._history.trace.copies:
             if exchanges[copy.place].server == self._server:
-                moments.append(((copy.arrived_us, *tie(copy.place, 1)), copy))
+                moments.append(((copy.arrived_us, *tie(copy.place)), copy))
         for beat in self._history.trace.beats if self._server == 0 else ():
             arrived_us = beat.first_sent_us + self._latency_us
-            moments.append(((arrived_us, 1, beat.first_sent_us, beat.node, beat.first_number), beat))
+            moments.append(((arrived_us, beat.first_sent_us, beat.node, beat.first_number), beat))
+        for edge in self._history.edges_of[self._server]:
+            # A crash in the course of a request comes after it.
+            moments.append(((edge.at_us, *(tie(edge.value - 1) if by_request(edge) else ())), edge))
+        # The shorter key comes first: an edge before what arrives. Moments of one key stay as they are here.
         moments.sort(key=lambda moment: moment[0])
         for key, what in moments:
             yield key[0], what
@@ -210,23 +212,21 @@ class _Table:
     def _server_edge(self, edge: Edge) -> None:
         kind = EdgeKind(edge.what)
         if kind in DOWN:
-            self._running = False
-            self._down_since = edge.at_us
+            if self._down_since is None:  # Else a machine is rebooted whose program had ended before.
+                self._down_since = edge.at_us
             if not self._history.reading.downtime_is_silence:
                 for lease in self._leases.values():
                     if lease.void_us > edge.at_us:
                         lease.void_us = _NEVER_VOID
         elif kind is EdgeKind.DESTROYED:
-            self._running = False
             self._drop_all(edge.at_us)
         elif kind is EdgeKind.STARTED and edge.done:
-            self._running = True
             self._start(edge.at_us)
         elif kind is EdgeKind.ROLLED_BACK and edge.done:
             self._put_back(edge, self.images[edge.value])
         elif kind is EdgeKind.CLONED:
-            assert self._image is not None, "only a copy was copied"
-            self._put_back(edge, self._image)
+            assert self._original is not None, "only a copy was copied"
+            self._put_back(edge, self._original.images[edge.at_us])
             self._down_since = edge.at_us
 
     def _put_back(self, edge: Edge, image: _Image) -> None:
@@ -234,26 +234,23 @@ class _Table:
         # In what was stored nothing is marked, and the next start judges the age of everything.
         self._leases = {each.node: replace(each, marked=False, void_us=_NEVER_VOID) for each in image.leases}
         self._answered = dict(image.answered)
-        self._units = {}
-        for lease in self._leases.values():
-            self._units[lease.unit] = self._units.get(lease.unit, 0) + 1
+        self._units = Counter(lease.unit for lease in self._leases.values())
         for node in sorted(held ^ set(self._leases)):
             change = SlotChange.LOST if node in held else SlotChange.FOUND
             self._expect(edge.at_us, node, change)
 
     def _start(self, at_us: int) -> None:
         reading = self._history.reading
-        down_us = 0 if self._down_since is None else at_us - self._down_since
-        if self._down_since is None:
-            return
+        down_since_us, self._down_since = self._down_since, None
+        if down_since_us is None:
+            return  # It has never run before.
+        down_us = at_us - down_since_us
         if reading.stop_voids_slots or (not reading.downtime_is_silence and down_us > DAY_US):
             self._drop_all(at_us)
             return
         boot_us = self._clocks.boot_us(SERVER, at_us)
         wall_us = self._clocks.wall_us(SERVER, at_us, before_steps=True)
         for lease in list(self._leases.values()):
-            self._settle(lease, at_us)
-            lease.beat = None
             if not reading.downtime_is_silence:
                 lease.excused_us += down_us
             lease.boot_us = boot_us - max(0, wall_us - lease.stored_us)
@@ -266,7 +263,7 @@ class _Table:
                 continue
             if lease.marked:
                 lease.marked = False
-                self._units[lease.unit] = self._units.get(lease.unit, 0) + 1
+                self._units[lease.unit] += 1
                 self._expect(at_us, lease.node, SlotChange.RESTORED)
             self._set_void(lease)
 
@@ -282,8 +279,8 @@ class _Table:
         lease = self._leases.get(beat.node)
         if lease is None:
             return  # A wrong server's; the next simulated request of the node is judged.
+        # Nothing else happens to the node, the server or its clock before the run is over.
         self._renew(lease, lease.address, beat.last_sent_us + self._latency_us)
-        lease.beat = beat
 
     def _arrival(self, place: int, exchange: Exchange) -> None:
         view = self._view(exchange, exchange.arrived_us)
@@ -305,21 +302,19 @@ class _Table:
     def _view(self, exchange: Exchange, at_us: int) -> LeaseView:
         owner = self._history.owner[exchange.node]
         lease = self._leases.get(owner)
-        unit = self._unit(owner)
-        live = lease is not None and not lease.marked
+        if lease is not None and lease.marked:
+            lease = None  # Only a start can bring it back.
         address, age_us = NEVER, 0
-        if lease is not None and live:
-            address = lease.address
-            self._settle(lease, at_us)
-            age_us = self._clocks.boot_us(SERVER, at_us) - lease.boot_us
+        if lease is not None:
+            address, age_us = lease.address, self._clocks.boot_us(SERVER, at_us) - lease.boot_us
         seen, first = NEVER_SEEN, NEVER
         for known_by, verdict, place in self._answered.get(owner, ()) if not exchange.form else ():
             if known_by == self._known_by(exchange):
                 seen, first = verdict, place
                 break
-        return LeaseView(
-            live, address, age_us, len(self._units), unit in self._units, self.dates.at(at_us), seen, first
-        )
+        unit_live = self._unit(owner) in self._units
+        date_us = self.dates.at(at_us)
+        return LeaseView(lease is not None, address, age_us, len(self._units), unit_live, date_us, seen, first)
 
     def _accept(self, exchange: Exchange, at_us: int, view: LeaseView, verdict: int, place: int) -> None:
         """Let the slots be what the server made of a request; what it has seen before changes nothing."""
@@ -331,19 +326,17 @@ class _Table:
             self._answered[owner] = (newest, *self._answered.get(owner, ()))[:_REMEMBERED]
         if verdict != Verdict.GRANTED:
             return
-        lease, unit = self._leases.get(owner), self._unit(owner)
+        lease = self._leases.get(owner)
         if exchange.kind == Kind.UNBIND:
             if lease is not None:
                 self._end(lease)
                 self._expect(at_us, lease.node, SlotChange.FREED)
-        elif lease is None:
-            lease = _Lease(owner, unit, exchange.source, at_us, 0, 0, 0)
-            self._leases[owner] = lease
-            self._units[unit] = self._units.get(unit, 0) + 1
+            return
+        if lease is None:
+            lease = self._leases[owner] = _Lease(owner, self._unit(owner))
+            self._units[lease.unit] += 1
             self._expect(at_us, owner, SlotChange.TAKEN)
-            self._renew(lease, exchange.source, at_us)
-        else:
-            self._renew(lease, exchange.source, at_us)
+        self._renew(lease, exchange.source, at_us)
 
     def _unit(self, node: int) -> str:
         setup = self._history.scenario.nodes[node]
@@ -353,22 +346,10 @@ class _Table:
 
     def _renew(self, lease: _Lease, address: int, arrived_us: int) -> None:
         lease.address = address
-        lease.arrived_us = arrived_us
         lease.boot_us = lease.silent_us = self._clocks.boot_us(SERVER, arrived_us)
         lease.stored_us = self._clocks.wall_us(SERVER, arrived_us)
         lease.excused_us = 0
-        lease.beat = None
         self._set_void(lease)
-
-    def _settle(self, lease: _Lease, at_us: int) -> None:
-        """Bring a lease that is renewed by a run of beats to the last of them up to ``at_us``."""
-        beat = lease.beat
-        if beat is None or lease.arrived_us <= at_us:
-            return
-        name = self._history.scenario.nodes[lease.node].name
-        passed_us = self._clocks.boot_us(name, at_us - self._latency_us) - beat.first_sent_boot_us
-        sent_us = self._clocks.true_us(name, beat.first_sent_boot_us + passed_us // PERIOD_US * PERIOD_US)
-        self._renew(lease, lease.address, sent_us + self._latency_us)
 
     # The passing of time.
 
@@ -383,7 +364,7 @@ class _Table:
             lease = self._leases.get(node)
             if lease is None or lease.marked or lease.void_us != due_us:
                 continue
-            if self._running:
+            if self._down_since is None:
                 self._end(lease)
             else:
                 # The next start judges it anew on the wall clock.
@@ -402,104 +383,8 @@ class _Table:
             self._leave_unit(lease)
 
 
-def _by_request(edge: Edge) -> bool:
-    """Tell whether an edge is a crash in the course of a request."""
-    return edge.what == EdgeKind.CRASHED and edge.value > 0
-
-
 class _Image(NamedTuple):
     """What was stored at an instant."""
 
     leases: list[_Lease]
     answered: dict[int, tuple[tuple[object, int, int], ...]]
-
-
-class _Dates:
-    """The server's date: its wall clock, but never earlier than the latest that it has stored.
-
-    An earlier state that is put back forgets the dates since.
-    """
-
-    def __init__(self, history: History, server: int) -> None:
-        self._server = server
-        self._clocks = history.clocks
-        back = [at_us for at_us, by_us in history.clocks.steps(SERVER) if by_us < 0]
-        backs = [edge for edge in history.edges_of[server] if edge.what == EdgeKind.ROLLED_BACK and edge.done]
-        #: From when which floors are in force: (from when, the date is at least this). Only steps back make any: a
-        #: slew or a freeze never turns the wall clock back, so between steps the last instant has the latest date.
-        self._epochs: list[tuple[int, list[tuple[int, int]]]] = [(0, [])]
-        if not back:
-            return
-        self._epochs = [
-            (since_us, self._floors(history, [(edge.value, edge.at_us) for edge in backs[:k]]))
-            for k, since_us in enumerate([0, *(edge.at_us for edge in backs)])
-        ]
-
-    def _floors(self, history: History, forgotten: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Return the floors of the dates, but for those stored in the ``forgotten`` stretches ``[to, back)``."""
-
-        def stored(at_us: int) -> bool:
-            return not any(to_us <= at_us < back_us for to_us, back_us in forgotten)
-
-        floors: list[tuple[int, int]] = []
-        latency_us = history.scenario.network.latency_us
-        handled = [
-            e.arrived_us
-            for e in history.exchanges
-            if e.arrived_us != NEVER
-            and e.verdict not in (Verdict.NONE, *FAILED)
-            and self._is_of(history, e.server, e.arrived_us)
-            and stored(e.arrived_us)
-        ]
-        handled += [
-            copy.arrived_us
-            for copy in history.trace.copies
-            if self._is_of(history, history.exchanges[copy.place].server, copy.arrived_us) and stored(copy.arrived_us)
-        ]
-        starts = [
-            edge.at_us
-            for server, edges in enumerate(history.edges_of)
-            for edge in edges
-            if edge.what == EdgeKind.STARTED
-            and edge.done
-            and self._is_of(history, server, edge.at_us)
-            and stored(edge.at_us)
-        ]
-        # The start at 0 finds its clock wrong already. Any other is the end of an event, and comes before a step.
-        handled += [at_us for at_us in starts if at_us == 0]
-        floor = -(1 << 62)
-        all_steps = [at_us for at_us, _ in history.clocks.steps(SERVER)]
-        for since_us, until_us in zip([0, *all_steps], all_steps, strict=False):
-            last_us = max((at for at in handled if since_us <= at < until_us), default=NEVER)
-            for beat in history.trace.beats:
-                name = history.nodes[beat.node].name
-                first_us = beat.first_sent_boot_us
-                before_us = history.clocks.boot_us(name, max(0, until_us - 1 - latency_us))
-                k = min(beat.polls - 1, (before_us - first_us) // PERIOD_US)
-                if k >= 0 and self._is_of(history, 0, beat.first_sent_us) and stored(beat.first_sent_us):
-                    arrived_us = history.clocks.true_us(name, first_us + k * PERIOD_US) + latency_us
-                    last_us = max(last_us, arrived_us)
-            if last_us >= since_us and last_us != NEVER:
-                floor = max(floor, history.clocks.wall_us(SERVER, last_us))
-            for at_us in starts:
-                if since_us < at_us <= until_us:
-                    floor = max(floor, history.clocks.wall_us(SERVER, at_us, before_steps=True))
-            floors.append((until_us, floor))
-        return floors
-
-    def _is_of(self, history: History, server: int, true_us: int) -> bool:
-        """Tell whether the date that a server stored at an instant is known to this one.
-
-        A copy knows those of the machine that it was copied from, up to then.
-        """
-        copied_us = history.copied_at_us
-        return server == self._server or (self._server == 1 and copied_us is not None and true_us < copied_us)
-
-    def at(self, true_us: int) -> int:
-        """Return the date at which a request that arrives at ``true_us`` is judged."""
-        date_us = self._clocks.wall_us(SERVER, true_us)
-        place = bisect_right(self._epochs, true_us, key=lambda epoch: epoch[0]) - 1
-        for since_us, floor_us in self._epochs[place][1]:
-            if since_us <= true_us:
-                date_us = max(date_us, floor_us)
-        return date_us

@@ -19,7 +19,7 @@ def validation(history: History, exchange: Exchange) -> Code | None:
             number=exchange.number,
             installation=setup.installation,
             server_time_us=exchange.server_time_us,
-            signature="" if exchange.signature == NEVER else trace.signatures[exchange.signature],
+            signature=trace.signatures[exchange.signature],
         )
         return None if is_signed(release, SIMULATED_KEY) else Code.INCORRECT_LICENSE_FORMAT
     if exchange.content == NEVER:

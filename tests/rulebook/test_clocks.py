@@ -114,6 +114,8 @@ def test_a_freeze_holds_the_wall_clock_back_until_its_end_or_a_thaw() -> None:
 def test_a_freeze_is_ended_by_a_later_thaw_of_its_own_host_alone() -> None:
     clock = clocks(thaw(0), freeze(HOUR), thaw(2 * HOUR, host="b"))
     assert ahead_us(clock, DAY) == HOUR - DAY
+    # Ends come before starts: a thaw of the same instant is none of this freeze.
+    assert ahead_us(clocks(thaw(HOUR), freeze(HOUR)), DAY) == HOUR - DAY
 
 
 def test_a_drift_counts_in_slews_and_freezes() -> None:
@@ -121,6 +123,8 @@ def test_a_drift_counts_in_slews_and_freezes() -> None:
     fast = clocks(drift(0, 1_000_000), slew(HOUR, 9_000_000))
     assert fast.wall_us("a", 2 * HOUR) == START + 4 * HOUR + 3_600_000
     assert clocks(drift(0, 1_000_000), freeze(HOUR)).wall_us("a", 2 * HOUR) == START + 2 * HOUR
+    # Frozen from 2:00 to 4:00 by its own reckoning, which at 3 h of true time has come to 6:00.
+    assert clocks(drift(0, 1_000_000), freeze(HOUR, 2 * HOUR)).wall_us("a", 3 * HOUR) == START + 4 * HOUR
 
 
 def test_what_was_due_before_is_dated_before() -> None:
@@ -144,9 +148,18 @@ def test_what_was_due_before_is_dated_before() -> None:
         (freeze(HOUR, 2 * HOUR), 2 * HOUR - 1, DAY, True),
         (freeze(HOUR, 2 * HOUR), 2 * HOUR, DAY, False),
         (freeze(HOUR), DAY, DAY, True),
+        (freeze(0, 1), 0, DAY, True),
+        (freeze(0, 1), 1, DAY, False),
         (drift(HOUR, 1), 0, DAY, False),
     ],
 )
 def test_when_a_wall_clock_is_set(event: Event, first: int, last: int, is_set: bool) -> None:
     assert clocks(event).wall_set("a", first, last) is is_set
     assert not clocks(event).wall_set("b", first, last)
+
+
+def test_a_slew_is_over_by_the_clocks_own_reckoning() -> None:
+    # At 1,000,000 ppm fast, the 2 h that 3.6 s take are over after one.
+    clock = clocks(drift(0, 1_000_000), slew(HOUR, 3_600_000))
+    assert clock.wall_set("a", 2 * HOUR - 1, DAY)
+    assert not clock.wall_set("a", 2 * HOUR, DAY)

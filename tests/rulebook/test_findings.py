@@ -251,6 +251,11 @@ def test_two_machines_with_one_licence_that_hold_too_much_are_noted() -> None:
     assert note.message == "two machines with one licence hold 2 slots of 1"
     assert cloned(SlotChange.TAKEN, 2).judged("R018").notes == ()
     assert cloned(SlotChange.MOVED, 1).judged("R018").notes == ()
+    # Nor is anything held at a server that has no slots.
+    story = Story(capacity=1)
+    story.trace.edges.add(HOUR, SERVER_HOST - 1, EdgeKind.CLONED, 0, 1)
+    story.trace.slots.add(2 * HOUR, 1, SlotChange.TAKEN, FIRST + 1, 1, 1)
+    assert story.judged("R018").notes == ()
     # One machine alone is no matter of a copy.
     story = Story(capacity=1)
     story.registers("a")

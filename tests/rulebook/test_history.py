@@ -7,11 +7,11 @@ from fractions import Fraction
 import pytest
 
 from harness.rulebook import Ruling
-from harness.rulebook.history import History
+from harness.rulebook.history import Downtime, History
 from harness.scenario import Event, Verb
-from harness.trace import EdgeKind, Status, TransitionReason
+from harness.trace import SERVER_HOST, EdgeKind, Status, TransitionReason
 from reference_server.protocol import Kind
-from tests.rulebook.hand import HOUR, MS, SECOND, Story
+from tests.rulebook.hand import HOUR, MS, SECOND, Story, node
 
 
 def history(story: Story) -> History:
@@ -151,6 +151,7 @@ def test_a_status_before_and_at_an_instant() -> None:
     story.turns("a", HOUR, Status.UNREGISTERED, Status.REGISTERED, TransitionReason.GRANTED)
     a = history(story).nodes[0]
     assert a.status_before(HOUR) is Status.UNREGISTERED
+    assert a.status(HOUR - 1) is Status.UNREGISTERED
     assert a.status(HOUR) is Status.REGISTERED
     assert a.open(HOUR)
     assert not a.open(HOUR - 1)
@@ -187,3 +188,83 @@ def test_a_run_of_polls_is_told_by_the_clock_of_its_node() -> None:
     seen = history(story)
     (beat,) = seen.nodes[0].beats
     assert seen.beat_into_cut(beat) == 20_290_909_091
+
+
+def test_a_run_of_polls_is_told_by_a_slow_clock_too() -> None:
+    # a's clocks run a tenth slow. Its first poll is sent at 2:00, when they show 1.8 h, the second when they show 3.8
+    # h, at 3.8 / 0.9 h = 15200000000 us, and so after the cut began.
+    slow = Event(index=1, at_us=0, verb=Verb.CLOCK_DRIFT, host="a", ppm=Fraction(-100_000))
+    story = Story(cut(4 * HOUR), slow)
+    story.trace.beats.add(0, 3, 1, 18 * HOUR // 10, 2 * HOUR, 20_880_000_000, 0)
+    seen = history(story)
+    (beat,) = seen.nodes[0].beats
+    assert seen.beat_into_cut(beat) == 15_200_000_000
+
+
+@pytest.mark.parametrize(("until_us", "found_us"), [(6 * HOUR + 5 * MS, None), (6 * HOUR + 5 * MS + 1, 6 * HOUR)])
+def test_a_cut_of_answers_ends_before_the_answer_that_is_sent_at_its_end(until_us: int, found_us: int | None) -> None:
+    # The answer to the poll of 4:00 is sent a microsecond before the cut, that to the one of 6:00 at its end.
+    story = Story(cut(4 * HOUR + 5 * MS + 1, until_us, "answers"))
+    story.beats("a", 2 * HOUR, 5)
+    seen = history(story)
+    (beat,) = seen.nodes[0].beats
+    assert seen.beat_into_cut(beat) == found_us
+
+
+@pytest.mark.parametrize(("stop_us", "found_us"), [(4 * HOUR + 5 * MS, 4 * HOUR), (4 * HOUR + 5 * MS + 1, 6 * HOUR)])
+def test_a_poll_of_a_run_that_arrives_as_the_server_stops_is_lost(stop_us: int, found_us: int) -> None:
+    story = Story()
+    story.beats("a", 2 * HOUR, 5)
+    story.edge("server", stop_us, EdgeKind.STOPPED)
+    seen = history(story)
+    (beat,) = seen.nodes[0].beats
+    assert seen.beat_into_downtime(beat) == found_us
+
+
+def test_which_requests_crashed_the_server() -> None:
+    # The value of a crash in the course of a request is the request's place, counted from 1; that of a state that is
+    # put back is an instant.
+    story = Story()
+    story.edge("server", HOUR, EdgeKind.CRASHED)
+    story.edge("server", 2 * HOUR, EdgeKind.ROLLED_BACK, value=1)
+    story.edge("server", 3 * HOUR, EdgeKind.STARTED)
+    story.edge("server", 4 * HOUR, EdgeKind.CRASHED, value=1)
+    story.edge("server", 6 * HOUR, EdgeKind.CRASHED, value=3)
+    assert {place: edge.at_us for place, edge in history(story).crashed_by.items()} == {0: 4 * HOUR, 2: 6 * HOUR}
+
+
+def test_a_copy_of_the_server_is_away_from_then_on_unless_it_starts() -> None:
+    # It is copied at 1:00; a start that comes to nothing is none.
+    for done, away in ((False, [Downtime(HOUR, None, EdgeKind.STOPPED)]), (True, [])):
+        story = Story()
+        story.trace.edges.add(HOUR, SERVER_HOST - 1, EdgeKind.CLONED, 0, 1)
+        story.trace.edges.add(HOUR, SERVER_HOST - 1, EdgeKind.STARTED, 0, int(done))
+        assert history(story).server_away == ([], away)
+    # Where there is no copy, it is not away.
+    assert history(Story()).server_away == ([], [])
+
+
+def test_a_copy_of_a_node_is_away_until_it_is_made() -> None:
+    nodes = (node("a"), node("b", clone_of="a"), node("c", clone_of="a"))
+    story = Story(nodes=nodes)
+    story.edge("b", HOUR, EdgeKind.CLONED)
+    story.edge("b", 2 * HOUR, EdgeKind.STARTED)
+    seen = history(story)
+    assert [each.away for each in seen.nodes] == [
+        [],
+        [Downtime(0, 2 * HOUR, EdgeKind.STOPPED)],
+        # It never is.
+        [Downtime(0, None, EdgeKind.STOPPED)],
+    ]
+    assert [each.awake(0) for each in seen.nodes] == [True, False, False]
+
+
+def test_what_is_licensed_at_an_instant() -> None:
+    changes = [
+        Event(index=k, at_us=at_us, verb=Verb.LICENCE_CHANGE, changes=(("capacity", capacity),))
+        for k, (at_us, capacity) in enumerate([(2 * HOUR, 5), (0, 4), (2 * HOUR, 6)])
+    ]
+    seen = history(Story(*changes[::2]))
+    assert [seen.licence(at_us).capacity for at_us in (0, 2 * HOUR - 1, 2 * HOUR)] == [3, 3, 6]
+    # What is changed at once was never otherwise.
+    assert history(Story(*changes)).licence(0).capacity == 4

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 from harness.rulebook.history import History
-from harness.rulebook.ledger import ExpectedSlot, Ledger
+from harness.rulebook.ledger import NEVER_SEEN, ExpectedSlot, Ledger
 from harness.scenario import Event, Verb
-from harness.trace import NEVER, EdgeKind, SlotChange
+from harness.trace import NEVER, EdgeKind, SlotChange, Verdict
 from reference_server.protocol import Kind
 from reference_server.readings import READINGS
 from tests.rulebook.hand import ANSWER_LOST, DAY, FIRST, HOUR, LOST, MINUTE, MS, REFUSED_PORT, START, Story, node
@@ -71,13 +71,25 @@ def test_24_hours_are_those_of_the_servers_own_clock() -> None:
     assert ledger(story).expected == [ExpectedSlot(16 * HOUR + 5 * MS + 1, 0, SlotChange.VOID)]
 
 
-def test_a_request_between_two_beats_sees_the_age_of_the_earlier_one() -> None:
-    # Polls at 2:00, 4:00 and 6:00 are one row; at 4:30 a register arrives 30 min after the second of them.
+def test_a_request_after_a_run_of_polls_sees_the_age_of_the_last_one() -> None:
+    # Polls at 2:00, 4:00, ... and 28:00 are one row, and keep the slot for more than 24 h after the register.
     story = Story()
     story.asks("a", REGISTER, 0)
+    story.beats("a", 2 * HOUR, 14)
+    story.asks("a", REGISTER, 28 * HOUR + 30 * MINUTE)
+    found = ledger(story)
+    assert (found.before[1].live, found.before[1].address, found.before[1].age_us) == (True, FIRST, 30 * MINUTE)
+    assert found.expected == [ExpectedSlot(52 * HOUR + 30 * MINUTE + 5 * MS + 1, 0, SlotChange.VOID)]
+
+
+def test_a_run_of_polls_begins_at_a_server_that_starts_while_the_first_is_on_its_way() -> None:
+    # The polls of 2:00, 4:00 and 6:00 arrive 5 ms later; the server is up again from 2:00:00.002 on.
+    story = Story()
+    story.asks("a", REGISTER, 0)
+    story.edge("server", HOUR, EdgeKind.STOPPED)
+    story.edge("server", 2 * HOUR + 2 * MS, EdgeKind.STARTED)
     story.beats("a", 2 * HOUR, 3)
-    story.asks("a", REGISTER, 4 * HOUR + 30 * MINUTE)
-    assert ledger(story).before[1].age_us == 30 * MINUTE
+    assert ledger(story).expected == [ExpectedSlot(30 * HOUR + 5 * MS + 1, 0, SlotChange.VOID)]
 
 
 def test_a_start_reads_the_age_off_the_wall_clock_and_never_rewrites_it() -> None:
@@ -182,3 +194,265 @@ def test_members_of_a_cluster_share_one_unit_where_the_reading_says_so() -> None
         story.asks("a", POLL, 2 * HOUR)
         view = ledger(story).before[2]
         assert (view.live_units, view.unit_live) == (units, True)
+
+
+# The ends of the run, and of the slots.
+
+
+def test_a_slot_is_void_at_the_last_instant_of_the_run_and_not_after_it() -> None:
+    void_us = DAY + 5 * MS + 1
+    for end_us, expected in ((void_us, [ExpectedSlot(void_us, 0, SlotChange.VOID)]), (void_us - 1, [])):
+        story = Story().until(end_us)
+        story.asks("a", REGISTER, 0)
+        assert ledger(story).expected == expected
+
+
+def test_who_holds_a_slot_before_an_instant_and_how_many_are_live_at_it() -> None:
+    # b's slot is taken 5 ms after noon and given back 5 ms after 13:00.
+    story = Story()
+    story.asks("b", REGISTER, 12 * HOUR)
+    story.asks("b", UNBIND, 13 * HOUR)
+    found = ledger(story)
+    taken_us, freed_us = 12 * HOUR + 5 * MS, 13 * HOUR + 5 * MS
+    instants = (0, taken_us, taken_us + 1, freed_us, freed_us + 1)
+    assert [found.holders_before(at_us) for at_us in instants] == [[], [], [1], [1], []]
+    instants = (0, taken_us - 1, taken_us, freed_us - 1, freed_us)
+    assert [found.live_at(at_us) for at_us in instants] == [0, 0, 1, 1, 0]
+
+
+# Ties, and crashes in the course of a request.
+
+
+def test_a_request_that_arrives_as_the_server_starts_finds_it_up() -> None:
+    # Down from 1 ms to 5 ms. In windows-close a start drops every slot: that of a is taken right after it.
+    story = Story(reading=READINGS["windows-close"])
+    story.edge("server", 1 * MS, EdgeKind.STOPPED)
+    story.edge("server", 5 * MS, EdgeKind.STARTED)
+    story.asks("a", REGISTER, 0)
+    assert ledger(story).changes == [
+        ExpectedSlot(5 * MS, 0, SlotChange.TAKEN),
+        ExpectedSlot(DAY + 5 * MS + 1, 0, SlotChange.VOID),
+    ]
+
+
+def test_a_slot_that_falls_void_at_a_crash_is_marked_unless_a_request_came_first() -> None:
+    # a's slot is void at 24:00:00.005001. The server crashes at that instant, and at 25:00 its clock is set back by 20
+    # h. Its start at 26:00 reads 6:00, an age of 6 h less 5 ms: what was marked lives for 18 h, 5 ms and 1 us more. But
+    # if it was a request of b that crashed the server, the slot was void before that arrived.
+    void_us = DAY + 5 * MS + 1
+    for value, expected in (
+        (0, [(void_us, SlotChange.VOID), (26 * HOUR, SlotChange.RESTORED), (44 * HOUR + 5 * MS + 1, SlotChange.VOID)]),
+        (2, [(void_us, SlotChange.VOID)]),
+    ):
+        story = Story(Event(index=0, at_us=25 * HOUR, verb=Verb.CLOCK_STEP, host="server", by_us=-20 * HOUR))
+        story.asks("a", REGISTER, 0)
+        story.asks("b", REGISTER, void_us - 5 * MS, REFUSED_PORT if value == 0 else "silence")
+        story.edge("server", void_us, EdgeKind.CRASHED, value=value)
+        story.edge("server", 26 * HOUR, EdgeKind.STARTED)
+        found = ledger(story)
+        assert found.expected == [ExpectedSlot(at_us, 0, change) for at_us, change in expected]
+        # What b asked was never handled: the port refused it, or the server broke down over it.
+        assert sorted(found.before) == [0]
+
+
+def test_a_crash_that_a_request_brings_comes_after_that_request() -> None:
+    # The server crashes with the register of a, or with that of b an hour later, and stays down, which is no silence in
+    # revive: what was granted before the crash is not void in its course.
+    for names in ("a", "ab"):
+        story = Story(reading=READINGS["revive"])
+        for k, name in enumerate(names):
+            story.asks(name, REGISTER, k * HOUR)
+        last = len(names) - 1
+        story.edge("server", last * HOUR + 5 * MS, EdgeKind.CRASHED, value=last + 1)
+        assert ledger(story).expected == []
+
+
+# Starts.
+
+
+def test_a_reboot_of_a_stopped_server_does_not_begin_its_downtime_anew() -> None:
+    # Down since 1:00; at 20:00 the power fails, too. Up again at 22:00: 21 h of 22 h less 5 ms are excused, and 24 h of
+    # silence are over 45 h after the register. Up again at 26:00: 25 h are too long.
+    for back_us, expected in (
+        (22 * HOUR, ExpectedSlot(45 * HOUR + 5 * MS + 1, 0, SlotChange.VOID)),
+        (26 * HOUR, ExpectedSlot(26 * HOUR, 0, SlotChange.DROPPED)),
+    ):
+        story = Story(reading=READINGS["revive"])
+        story.asks("a", REGISTER, 0)
+        story.edge("server", HOUR, EdgeKind.STOPPED)
+        story.edge("server", 20 * HOUR, EdgeKind.POWER_LOST)
+        story.edge("server", back_us, EdgeKind.STARTED)
+        assert ledger(story).expected == [expected]
+
+
+def test_a_start_does_not_see_a_step_of_its_own_instant() -> None:
+    # Set forward by 25 h as it starts: it reads 2:00, and the slot lives to the end of its day.
+    story = Story(Event(index=0, at_us=2 * HOUR, verb=Verb.CLOCK_STEP, host="server", by_us=25 * HOUR))
+    story.asks("a", REGISTER, 0)
+    story.edge("server", HOUR, EdgeKind.STOPPED)
+    story.edge("server", 2 * HOUR, EdgeKind.STARTED)
+    assert ledger(story).expected == [ExpectedSlot(DAY + 5 * MS + 1, 0, SlotChange.VOID)]
+
+
+def test_an_age_that_a_start_reads_is_told_to_the_microsecond() -> None:
+    # Set back by 10 h while down, the server reads an age of nothing at 2:00; an hour and 5 ms later that has grown to
+    # an hour and 5 ms.
+    story = Story(Event(index=0, at_us=HOUR, verb=Verb.CLOCK_STEP, host="server", by_us=-10 * HOUR))
+    story.asks("a", REGISTER, 0)
+    story.edge("server", HOUR - MINUTE, EdgeKind.STOPPED)
+    story.edge("server", 2 * HOUR, EdgeKind.STARTED)
+    story.asks("a", POLL, 3 * HOUR)
+    assert ledger(story).before[1].age_us == HOUR + 5 * MS
+
+
+def test_an_age_is_that_on_the_servers_own_clock() -> None:
+    # Half as fast again: 2 h of true time are 3 h.
+    story = Story(Event(index=0, at_us=0, verb=Verb.CLOCK_DRIFT, host="server", ppm=Fraction(500_000)))
+    story.asks("a", REGISTER, 0)
+    story.asks("a", POLL, 2 * HOUR)
+    assert ledger(story).before[1].age_us == 3 * HOUR
+
+
+# A unit of two members, which is live as long as one of them is.
+
+
+def cluster_of_two(*events: Event) -> Story:
+    """a and b of one cluster, which takes one slot, register at once."""
+    members = tuple(node(name, cluster="c", address=FIRST + k) for k, name in enumerate("ab"))
+    story = Story(*events, nodes=members, reading=READINGS["cluster-is-one"])
+    for name in "ab":
+        story.asks(name, REGISTER, 0)
+    return story
+
+
+def leaves_one(story: Story, at_us: int) -> None:
+    """Assert that after an unbind of a the cluster still holds its slot, for b."""
+    story.asks("a", UNBIND, at_us)
+    story.asks("b", POLL, at_us + HOUR)
+    found = ledger(story)
+    assert (found.before[3].live, found.before[3].unit_live, found.before[3].live_units) == (True, True, 1)
+
+
+def test_a_cluster_whose_members_are_restored_has_two_of_them() -> None:
+    # Both are void at 24:00:00.005001, while the server is down, and the start at 26:00 reads 6:00.
+    story = cluster_of_two(Event(index=0, at_us=25 * HOUR, verb=Verb.CLOCK_STEP, host="server", by_us=-20 * HOUR))
+    story.edge("server", DAY, EdgeKind.STOPPED)
+    story.edge("server", 26 * HOUR, EdgeKind.STARTED)
+    leaves_one(story, 27 * HOUR)
+
+
+def test_a_cluster_that_is_put_back_has_two_members() -> None:
+    story = cluster_of_two()
+    story.edge("server", 2 * HOUR, EdgeKind.STOPPED)
+    story.edge("server", 3 * HOUR, EdgeKind.ROLLED_BACK, value=HOUR)
+    story.edge("server", 4 * HOUR, EdgeKind.STARTED)
+    leaves_one(story, 5 * HOUR)
+
+
+# Earlier states that are put back.
+
+
+def test_what_is_put_back_is_judged_by_the_next_start() -> None:
+    # The state of 1:00 is put back at 3:00. The server is up again at 30:00, and only then the slot is found void.
+    story = Story()
+    story.asks("a", REGISTER, 0)
+    story.edge("server", 2 * HOUR, EdgeKind.STOPPED)
+    story.edge("server", 3 * HOUR, EdgeKind.ROLLED_BACK, value=HOUR)
+    story.edge("server", 30 * HOUR, EdgeKind.STARTED)
+    assert ledger(story).expected == [ExpectedSlot(30 * HOUR, 0, SlotChange.VOID)]
+
+
+def test_what_is_put_back_outlives_a_reboot_in_revive() -> None:
+    # Down from 2:00 to 5:00, with a power failure after the state of 1:00 was put back: 3 h are no silence.
+    story = Story(reading=READINGS["revive"])
+    story.asks("a", REGISTER, 0)
+    story.edge("server", 2 * HOUR, EdgeKind.STOPPED)
+    story.edge("server", 3 * HOUR, EdgeKind.ROLLED_BACK, value=HOUR)
+    story.edge("server", 4 * HOUR, EdgeKind.POWER_LOST)
+    story.edge("server", 5 * HOUR, EdgeKind.STARTED)
+    assert ledger(story).expected == [ExpectedSlot(27 * HOUR + 5 * MS + 1, 0, SlotChange.VOID)]
+
+
+def test_the_state_of_an_instant_is_that_before_anything_happened_at_it() -> None:
+    # The slot is void at 24:00:00.005001. The state of that very instant still has it; the start finds it too old.
+    void_us = DAY + 5 * MS + 1
+    story = Story()
+    story.asks("a", REGISTER, 0)
+    story.edge("server", 25 * HOUR, EdgeKind.STOPPED)
+    story.edge("server", 26 * HOUR, EdgeKind.ROLLED_BACK, value=void_us)
+    story.edge("server", 27 * HOUR, EdgeKind.STARTED)
+    assert ledger(story).expected == [
+        ExpectedSlot(void_us, 0, SlotChange.VOID),
+        ExpectedSlot(26 * HOUR, 0, SlotChange.FOUND),
+        ExpectedSlot(27 * HOUR, 0, SlotChange.VOID),
+    ]
+
+
+def test_what_was_asked_after_the_state_that_is_put_back_is_new_when_it_comes_again() -> None:
+    # Registered at 1:00, which the state of 0:30 does not know. A copy of that request arrives at 2:30, and the
+    # node, whose state was put back too, sends one like it at 3:00: that one the server knows, by the copy.
+    story = Story()
+    story.asks("a", REGISTER, HOUR)
+    story.edge("server", 2 * HOUR, EdgeKind.STOPPED)
+    story.edge("server", 2 * HOUR + 10 * MINUTE, EdgeKind.ROLLED_BACK, value=30 * MINUTE)
+    story.edge("server", 2 * HOUR + 20 * MINUTE, EdgeKind.STARTED)
+    again_us = 2 * HOUR + 30 * MINUTE
+    story.trace.copies.add(0, again_us, Verdict.GRANTED, START + again_us, 0, 0)
+    story._numbers[0] = 0
+    story.asks("a", REGISTER, 3 * HOUR)
+    found = ledger(story)
+    (copy,) = story.trace.copies
+    assert found.copies == [(copy, NEVER_SEEN)]
+    assert (found.before[1].seen, found.before[1].first) == (Verdict.GRANTED, 0)
+    assert found.changes == [
+        ExpectedSlot(HOUR + 5 * MS, 0, SlotChange.TAKEN),
+        ExpectedSlot(2 * HOUR + 10 * MINUTE, 0, SlotChange.LOST),
+        ExpectedSlot(again_us, 0, SlotChange.TAKEN),
+        ExpectedSlot(again_us + DAY + 1, 0, SlotChange.VOID),
+    ]
+
+
+# What makes two requests the same.
+
+
+def test_a_copy_that_arrives_with_its_request_comes_second() -> None:
+    story = Story()
+    story.asks("a", REGISTER, 0)
+    story.trace.copies.add(0, 5 * MS, Verdict.GRANTED, START + 5 * MS, 0, 0)
+    found = ledger(story)
+    assert found.before[0].seen == NEVER_SEEN
+    assert [seen for _, seen in found.copies] == [Verdict.GRANTED]
+
+
+def test_what_was_no_request_is_neither_known_again_nor_takes_the_place_of_what_is() -> None:
+    # Two requests are remembered. The malformed ones of 1:00 and 2:00 push none of them out, and one with the number of
+    # a register is not that register.
+    story = Story()
+    story.asks("a", REGISTER, 0)
+    for hour in (1, 2):
+        story.asks("a", REGISTER, hour * HOUR, 10000, form=1)
+    story.trace.copies.add(0, 3 * HOUR, Verdict.GRANTED, START + 5 * MS, 0, 0)
+    story._numbers[0] = 0
+    story.asks("a", REGISTER, 4 * HOUR, 10000, form=1)
+    found = ledger(story)
+    assert [seen for _, seen in found.copies] == [Verdict.GRANTED]
+    assert found.before[3].seen == NEVER_SEEN
+
+
+def test_what_was_never_answered_is_new_when_it_comes_again() -> None:
+    story = Story()
+    story.asks("a", REGISTER, 0, "silence")
+    story._numbers[0] = 0
+    story.asks("a", REGISTER, HOUR)
+    found = ledger(story)
+    assert found.before[1].seen == NEVER_SEEN
+    assert found.changes[0] == ExpectedSlot(HOUR + 5 * MS, 0, SlotChange.TAKEN)
+
+
+def test_a_clone_with_another_application_asks_for_itself() -> None:
+    # One installation id, one address, one number: but what they are granted is decided by what they say of themselves.
+    for application, seen in (("report1", Verdict.GRANTED), ("report2", NEVER_SEEN)):
+        story = Story(nodes=(node("a"), node("b", clone_of="a", application=application)))
+        story.asks("a", REGISTER, 0)
+        story.asks("b", REGISTER, HOUR)
+        assert ledger(story).before[1].seen == seen

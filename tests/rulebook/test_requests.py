@@ -391,6 +391,15 @@ def b_is_no_member() -> Story:
     return story
 
 
+def a_member_joins_its_cluster() -> Story:
+    """c is nobody's member; a and b are one cluster, which takes one slot for both."""
+    members = tuple(node(name, cluster="one", address=FIRST + k) for k, name in enumerate("ab"))
+    story = Story(nodes=(*members, node("c", address=FIRST + 2)), reading=READINGS["cluster-is-one"])
+    for minute, name in enumerate("cab"):
+        story.asks(name, REGISTER, minute * MINUTE)
+    return story
+
+
 def moved(address: int, kind: Kind = POLL, told: int | str = GRANTED) -> Story:
     story = Story()
     story.registers("a")
@@ -448,7 +457,9 @@ def turned_down_by_the_node() -> Story:
         ("R018", nobody_else_holds_a_slot(), 1),
         ("R018", b_is_no_member(), 2),
         ("R018", unlisted_in_vain(), 0),
+        ("R018", a_member_joins_its_cluster(), 2),
         ("R019", b_is_no_member(), 0),
+        ("R019", a_member_joins_its_cluster(), 2),
         ("R011", moved(FIRST + 9), 1),
         ("R011", moved(FIRST + 9, UNBIND), 0),
         ("R011", moved(FIRST + 16, told=30003), 0),
