@@ -127,11 +127,9 @@ class Clocks:
         knots = self._rates.get(host)
         if knots is None:
             return boot_us
-        # Go back from the last knot to the stretch in which the instant lies.
-        for since_us, shown, rate in reversed(knots):
-            if boot_us > shown or since_us == 0:
-                return since_us - int((shown - boot_us) / rate // 1)
-        raise AssertionError("the first knot is at 0")
+        # Go back from the last knot to the stretch in which the instant lies; the first one is at 0.
+        since_us, shown, rate = next(knot for knot in reversed(knots) if boot_us > knot[1] or knot[0] == 0)
+        return since_us - int((shown - boot_us) / rate // 1)
 
 
 def _knots(events: list[Event]) -> list[tuple[int, Fraction, Fraction]]:

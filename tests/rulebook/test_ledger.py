@@ -208,16 +208,17 @@ def test_a_slot_is_void_at_the_last_instant_of_the_run_and_not_after_it() -> Non
 
 
 def test_who_holds_a_slot_before_an_instant_and_how_many_are_live_at_it() -> None:
-    # b's slot is taken 5 ms after noon and given back 5 ms after 13:00.
-    story = Story()
+    # b's slot is taken 5 ms after noon and given back 5 ms after 13:00; c's is taken as the run ends.
+    story = Story().until(DAY)
     story.asks("b", REGISTER, 12 * HOUR)
     story.asks("b", UNBIND, 13 * HOUR)
+    story.asks("c", REGISTER, DAY - 5 * MS)
     found = ledger(story)
     taken_us, freed_us = 12 * HOUR + 5 * MS, 13 * HOUR + 5 * MS
     instants = (0, taken_us, taken_us + 1, freed_us, freed_us + 1)
     assert [found.holders_before(at_us) for at_us in instants] == [[], [], [1], [1], []]
-    instants = (0, taken_us - 1, taken_us, freed_us - 1, freed_us)
-    assert [found.live_at(at_us) for at_us in instants] == [0, 0, 1, 1, 0]
+    instants = (0, taken_us - 1, taken_us, freed_us - 1, freed_us, DAY)
+    assert [found.live_at(at_us) for at_us in instants] == [0, 0, 1, 1, 0, 1]
 
 
 # Ties, and crashes in the course of a request.
