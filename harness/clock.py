@@ -159,9 +159,12 @@ class HostClock:
         return Instant(boot_us, wall_us + self._moved_us(boot_us) if self._bends else wall_us)
 
     def instant_before_steps(self, true_us: int) -> Instant:
-        """Return both clocks at ``true_us`` as the end of an event sees them: ends come before starts."""
+        """Return both clocks at ``true_us`` as the end of an event sees them: ends come before starts.
+
+        A clock that is stepped at 0 was wrong from the start: nobody has ever seen it right.
+        """
         boot_us = self.boot_us(true_us)
-        stepped_us = self._offsets[bisect_left(self._step_times, true_us)]
+        stepped_us = self._offsets[bisect_left(self._step_times, max(true_us, 1))]
         return Instant(boot_us, boot_us + self._moved_us(boot_us) + stepped_us)
 
     def _stepped_us(self, true_us: int) -> int:

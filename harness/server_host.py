@@ -146,8 +146,7 @@ class ServerHost:
 
     def begin(self) -> None:
         """Start the program at the start of the scenario."""
-        # A clock that is stepped at 0 was wrong from the start: nobody has ever seen it right.
-        self._start(self.clock.instant(0), 0)
+        self._start(self.clock.instant_before_steps(0), 0)
         self._look_when_stated()
 
     def copy_to(self, other: ServerHost, index: int) -> None:

@@ -106,7 +106,8 @@ class Clocks:
         return int((shown + (true_us - since_us) * rate) // 1)
 
     def wall_us(self, host: str, true_us: int, *, before_steps: bool = False, boot_us: int | None = None) -> int:
-        """Return what the wall clock of ``host`` shows; ``before_steps`` leaves out steps at that very instant.
+        """Return what the wall clock of ``host`` shows; ``before_steps`` leaves out steps at that very instant, but for
+        those at 0, before which there was nothing.
 
         With ``boot_us`` it is what it showed when the boot-time clock did so, in the same tick.
         """
@@ -119,7 +120,7 @@ class Clocks:
         steps = self._steps.get(host)
         if steps is None:
             return wall_us
-        last_us = true_us - before_steps
+        last_us = max(0, true_us - before_steps)
         return wall_us + sum(by_us for at_us, by_us in steps if at_us <= last_us)
 
     def true_us(self, host: str, boot_us: int) -> int:

@@ -58,9 +58,7 @@ class Dates:
     def _at_edges(self, history: History, server: int) -> Iterator[_Stored]:
         for edge in history.edges_of[server]:
             if edge.what == EdgeKind.STARTED and edge.done:
-                # The start at 0 finds its clock wrong already. Any other is the end of an event, and before a step.
-                before = edge.at_us > 0
-                yield _Stored(edge.at_us, self._clocks.wall_us(SERVER, edge.at_us, before_steps=before))
+                yield _Stored(edge.at_us, self._clocks.wall_us(SERVER, edge.at_us, before_steps=True))
             elif edge.what == EdgeKind.ROLLED_BACK and edge.done:
                 yield _Stored(edge.at_us, to_us=edge.value)
 

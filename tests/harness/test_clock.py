@@ -59,6 +59,12 @@ def test_a_step_moves_the_wall_clock_alone_from_its_instant_on() -> None:
     assert clock.instant_before_steps(10) == (10, START + 10)
 
 
+def test_a_step_at_the_start_was_always_there() -> None:
+    clock = HostClock(START, steps=[(0, -100), (1, -20)])
+    assert clock.instant_before_steps(0) == (0, START - 100)
+    assert clock.instant_before_steps(1) == (1, START - 99)
+
+
 def test_steps_add_up() -> None:
     clock = HostClock(START, steps=[(10, -100), (20, 30)])
     assert clock.wall_us(20) == START + 20 - 70

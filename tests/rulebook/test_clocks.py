@@ -75,6 +75,15 @@ def test_a_step_is_in_force_at_its_instant_and_leaves_the_boot_time_clock_alone(
     assert clock.wall_us("b", 2 * HOUR) == START + 2 * HOUR
 
 
+def test_before_the_run_a_clock_was_as_it_is_at_its_start() -> None:
+    clock = clocks(step(0, HOUR), step(1, DAY))
+    assert [clock.wall_us("a", at_us, before_steps=True) for at_us in (0, 1, 2)] == [
+        START + HOUR,
+        START + 1 + HOUR,
+        START + 2 + HOUR + DAY,
+    ]
+
+
 def slew(at_us: int, by_us: int, ppm: Fraction | int = 500) -> Event:
     return Event(index=0, at_us=at_us, verb=Verb.CLOCK_SLEW, host="a", by_us=by_us, ppm=Fraction(ppm))
 

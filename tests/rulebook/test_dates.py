@@ -74,6 +74,16 @@ def test_the_start_of_the_run_finds_its_clock_wrong_already() -> None:
     assert ledger(ahead_for_an_hour(0)).date_at(2 * HOUR) == START + AHEAD
 
 
+def test_a_copy_of_the_very_beginning_finds_its_clock_wrong_already() -> None:
+    # Ten hours behind from 0 on: neither machine has ever seen it right.
+    story = Story(step(0, -AHEAD))
+    for what in (EdgeKind.CLONED, EdgeKind.STARTED):
+        story.trace.edges.add(0, SERVER_HOST - 1, what, 0, 1)
+    story.asks("a", REGISTER, HOUR)
+    to_copy(story, 0)
+    assert ledger(story).before[0].date_us == START + HOUR + 5 * MS - AHEAD
+
+
 def test_a_second_arrival_stores_its_date_too() -> None:
     story = ahead_for_an_hour(HOUR)
     story.asks("a", REGISTER, 0)
@@ -190,6 +200,17 @@ def test_a_state_in_turn_knows_what_one_before_it_has_forgotten() -> None:
     date_at = ledger(story).date_at
     assert date_at(3 * HOUR + 30 * MINUTE) == START + 3 * HOUR + 30 * MINUTE
     assert date_at(5 * HOUR) == START + 90 * MINUTE + 5 * MS + AHEAD
+
+
+def test_what_happens_to_a_server_at_one_instant_happens_in_its_order() -> None:
+    # It starts at 1:30, while its clock is ahead, and at that instant is stopped again, and the state of 0:30 is put
+    # back: with it goes the date of the start.
+    story = ahead_for_an_hour(HOUR)
+    story.edge("server", 70 * MINUTE, EdgeKind.STOPPED)
+    for what in (EdgeKind.STARTED, EdgeKind.STOPPED, EdgeKind.ROLLED_BACK):
+        story.edge("server", 90 * MINUTE, what, value=30 * MINUTE if what is EdgeKind.ROLLED_BACK else 0)
+    story.edge("server", 3 * HOUR, EdgeKind.STARTED)
+    assert ledger(story).date_at(4 * HOUR) == START + 4 * HOUR
 
 
 def test_a_date_before_1970_is_one() -> None:

@@ -1,11 +1,11 @@
-"""What random worlds have shown, each as small as it gets: the right machines break no rule in it."""
+"""What random worlds and mutants have shown, each as small as it gets: the right machines break no rule in it."""
 
 from __future__ import annotations
 
-from harness.scenario import Verb
-from harness.trace import Status
+from harness.scenario import SERVER, Verb
+from harness.trace import SlotChange, Status
 from tests.harness.stage import LATENCY, broken, event, exchanges, play, turns
-from tests.rulebook.hand import DAY, FIRST, HOUR, MINUTE, node
+from tests.rulebook.hand import DAY, FIRST, HOUR, MINUTE, START, node
 
 
 def test_a_slot_is_void_before_the_server_crashes_in_the_course_of_a_request() -> None:
@@ -69,3 +69,46 @@ def test_a_grant_in_the_instant_in_which_an_attempt_has_failed_shows() -> None:
     expected = [(0, Status.REGISTERED), (5 * HOUR, Status.INTERRUPTED), (5 * HOUR, Status.REGISTERED)]
     assert turns(play(*events, latency_us=0)) == expected
     assert not broken(*events, latency_us=0)
+
+
+def test_a_power_loss_of_a_server_that_has_crashed_is_part_of_one_downtime() -> None:
+    # It crashes over the poll of 4:00, loses its power at 24:00 and starts at 30:00. In revive a downtime of more than
+    # 24 h drops every slot, and this one is of 26 h less 5 ms.
+    events = (
+        event(3 * HOUR, Verb.SERVER_CRASH_AT, moment="answered"),
+        event(24 * HOUR, Verb.SERVER_POWER_LOSS),
+        event(30 * HOUR, Verb.SERVER_START),
+    )
+    slots = play(*events, reading="revive", duration_us=2 * DAY).slots
+    assert [(each.at_us, each.change) for each in slots] == [(LATENCY, 0), (30 * HOUR, SlotChange.DROPPED)]
+    assert not broken(*events, reading="revive", duration_us=2 * DAY)
+
+
+def test_a_state_that_is_put_back_has_a_date_that_an_earlier_one_had_forgotten() -> None:
+    # The server's clock is 10 h ahead from 1:30 to 2:30, so that at the poll of 2:00 it stores 12:00. At 3:00 the state
+    # of 1:00 is put back, and by the poll of 4:00 it stores 4:00. At 5:00 the state of 2:45 is put back, and with it
+    # the 12:00 of that time: the poll of 6:00 is dated so.
+    events = (
+        event(HOUR + 30 * MINUTE, Verb.CLOCK_STEP, host=SERVER, by_us=10 * HOUR),
+        event(2 * HOUR + 30 * MINUTE, Verb.CLOCK_STEP, host=SERVER, by_us=-10 * HOUR),
+        event(3 * HOUR - MINUTE, Verb.SERVER_STOP, lasts_us=2 * MINUTE),
+        event(3 * HOUR, Verb.SERVER_ROLLBACK, to_us=HOUR),
+        event(5 * HOUR - MINUTE, Verb.SERVER_STOP, lasts_us=2 * MINUTE),
+        event(5 * HOUR, Verb.SERVER_ROLLBACK, to_us=2 * HOUR + 45 * MINUTE),
+    )
+    dates = [each.server_time_us - START for each in exchanges(play(*events, duration_us=7 * HOUR))]
+    assert dates == [LATENCY, 12 * HOUR + LATENCY, 4 * HOUR + LATENCY, 12 * HOUR + LATENCY]
+    assert not broken(*events, duration_us=7 * HOUR)
+
+
+def test_a_copy_of_the_very_beginning_has_never_seen_its_clock_right() -> None:
+    # Ten hours behind from 0 on; a asks the copy at 1:00, which is 15:00 of the day before.
+    events = (
+        event(0, Verb.SERVER_CLONE, address=FIRST + 9),
+        event(0, Verb.CLOCK_STEP, host=SERVER, by_us=-10 * HOUR),
+        event(0, Verb.NODE_POINT, "a", address=FIRST + 9),
+    )
+    nodes = (node("a", register_us=HOUR),)
+    (asked, *_) = exchanges(play(*events, nodes=nodes))
+    assert (asked.server, asked.server_time_us) == (1, START - 9 * HOUR + LATENCY)
+    assert not broken(*events, nodes=nodes)
