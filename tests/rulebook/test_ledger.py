@@ -215,10 +215,10 @@ def test_who_holds_a_slot_before_an_instant_and_how_many_are_live_at_it() -> Non
     story.asks("c", REGISTER, DAY - 5 * MS)
     found = ledger(story)
     taken_us, freed_us = 12 * HOUR + 5 * MS, 13 * HOUR + 5 * MS
-    instants = (0, taken_us, taken_us + 1, freed_us, freed_us + 1)
-    assert [found.holders_before(at_us) for at_us in instants] == [[], [], [1], [1], []]
-    instants = (0, taken_us - 1, taken_us, freed_us - 1, freed_us, DAY)
-    assert [found.live_at(at_us) for at_us in instants] == [0, 0, 1, 1, 0, 1]
+    before = [found.holders_before(at_us) for at_us in (0, taken_us, taken_us + 1, freed_us, freed_us + 1)]
+    assert before == [[], [], [1], [1], []]
+    live = [found.live_at(at_us) for at_us in (0, taken_us - 1, taken_us, freed_us - 1, freed_us, DAY)]
+    assert live == [0, 0, 1, 1, 0, 1]
 
 
 # Ties, and crashes in the course of a request.
