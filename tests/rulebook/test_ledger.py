@@ -457,3 +457,13 @@ def test_a_clone_with_another_application_asks_for_itself() -> None:
         story.asks("a", REGISTER, 0)
         story.asks("b", REGISTER, HOUR)
         assert ledger(story).before[1].seen == seen
+
+
+def test_a_stopped_server_that_answers_finds_no_slot_that_is_void() -> None:
+    # Down since 1:00, and yet it answers at 25:00, an hour after a's slot was void.
+    story = Story()
+    story.asks("a", REGISTER, 0)
+    story.edge("server", HOUR, EdgeKind.STOPPED)
+    story.asks("a", POLL, 25 * HOUR)
+    found = ledger(story).before[1]
+    assert (found.live, found.address, found.age_us, found.live_units) == (False, NEVER, 0, 0)
