@@ -123,6 +123,16 @@ def test_revive_counts_no_downtime_until_one_stop_exceeds_a_day() -> None:
         assert ledger(story).expected == [expected]
 
 
+def test_revive_adds_up_what_it_does_not_count() -> None:
+    # Down from 1:00 to 2:00 and from 3:00 to 5:00.
+    story = Story(reading=READINGS["revive"])
+    story.asks("a", REGISTER, 0)
+    for from_us, to_us in ((HOUR, 2 * HOUR), (3 * HOUR, 5 * HOUR)):
+        story.edge("server", from_us, EdgeKind.STOPPED)
+        story.edge("server", to_us, EdgeKind.STARTED)
+    assert ledger(story).expected == [ExpectedSlot(27 * HOUR + 5 * MS + 1, 0, SlotChange.VOID)]
+
+
 def test_revive_excuses_no_downtime_from_the_age_that_tells_a_move() -> None:
     # Down from 0:30 to 1:30. At 1:45 the last request is 1 h 45 min old, though of its silence just 45 min count: the
     # slot is void after 24 h of uptime, at 25 h, 5 ms and 1 us.
