@@ -22,9 +22,9 @@ _MILLION = 1_000_000
 
 
 class _Correction(NamedTuple):
-    """What the wall clock is moved by, in all and for each unit of boot-time from ``since_boot_us`` on.
+    """What the wall clock is moved by, in all and at the most for each unit of boot-time from ``since_boot_us`` on.
 
-    ``total_us`` is ``None`` for a freeze that never ends.
+    ``total_us`` is negative if the clock is held back, ``None`` for a freeze that never ends.
     """
 
     at_us: int
@@ -34,10 +34,8 @@ class _Correction(NamedTuple):
 
     def made(self, boot_us: int) -> Fraction:
         """Return how much of it is made when the boot-time clock shows ``boot_us``."""
-        made = max(0, boot_us - self.since_boot_us) * self.pace
-        if self.total_us is None:
-            return made
-        return min(made, Fraction(self.total_us)) if self.pace > 0 else max(made, Fraction(self.total_us))
+        limit = max(0, boot_us - self.since_boot_us) * self.pace
+        return -limit if self.total_us is None else max(-limit, min(limit, Fraction(self.total_us)))
 
     def over(self, boot_us: int) -> bool:
         """Tell whether all of it is made when the boot-time clock shows ``boot_us``."""
@@ -70,8 +68,7 @@ class Clocks:
     def _correction(self, event: Event, host: str, events: Iterable[Event]) -> _Correction:
         since_boot_us = self.boot_us(host, event.at_us)
         if event.verb is Verb.CLOCK_SLEW:
-            pace = event.ppm / _MILLION
-            return _Correction(event.at_us, since_boot_us, -pace if event.by_us < 0 else pace, event.by_us)
+            return _Correction(event.at_us, since_boot_us, event.ppm / _MILLION, event.by_us)
         ends = [
             thaw.at_us
             for thaw in events
@@ -80,7 +77,7 @@ class Clocks:
         if event.until_us is not None:
             ends.append(event.until_us)
         held_us = self.boot_us(host, min(ends)) - since_boot_us if ends else None
-        return _Correction(event.at_us, since_boot_us, Fraction(-1), None if held_us is None else -held_us)
+        return _Correction(event.at_us, since_boot_us, Fraction(1), None if held_us is None else -held_us)
 
     def steps(self, host: str) -> list[tuple[int, int]]:
         """Return the steps of a host's wall clock: (true us, by us), in order."""
