@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from math import floor
+from math import ceil, floor
 from typing import NamedTuple
 
 from harness.scenario import Event, Scenario, Verb
@@ -100,7 +100,7 @@ class Clocks:
         if knots is None:
             return true_us
         since_us, shown, rate = next(knot for knot in reversed(knots) if knot[0] <= true_us)
-        return int((shown + (true_us - since_us) * rate) // 1)
+        return floor(shown + (true_us - since_us) * rate)
 
     def wall_us(self, host: str, true_us: int, *, before_steps: bool = False, boot_us: int | None = None) -> int:
         """Return what the wall clock of ``host`` shows; ``before_steps`` leaves out steps at that very instant, but for
@@ -127,7 +127,7 @@ class Clocks:
             return boot_us
         # Go back from the last knot to the stretch in which the instant lies; the first one is at 0.
         since_us, shown, rate = next(knot for knot in reversed(knots) if boot_us > knot[1] or knot[0] == 0)
-        return since_us - int((shown - boot_us) / rate // 1)
+        return since_us + ceil((boot_us - shown) / rate)
 
 
 def _knots(events: list[Event]) -> list[tuple[int, Fraction, Fraction]]:

@@ -21,7 +21,6 @@ from harness.trace import (
     SERVER_HOST,
     Access,
     Beat,
-    Copy,
     Edge,
     EdgeKind,
     Exchange,
@@ -218,15 +217,14 @@ class History:
         first = {setup.installation: i for i, setup in reversed(list(enumerate(scenario.nodes)))}
         #: By node, the first one of the same installation, of which its slot is told.
         self.owner = [first[setup.installation] for setup in scenario.nodes]
-        self.copies: dict[int, list[Copy]] = {}
+        #: The places of the requests that arrived more than once.
+        self.copies = frozenset(copy.place for copy in trace.copies)
         #: What happened to the server, and to the copy of its machine.
         self.edges_of: tuple[list[Edge], list[Edge]] = ([], [])
         for place, exchange in enumerate(self.exchanges):
             self.nodes[exchange.node].exchanges.append(Numbered(place, exchange))
         for beat in trace.beats:
             self.nodes[beat.node].beats.append(beat)
-        for copy in trace.copies:
-            self.copies.setdefault(copy.place, []).append(copy)
         for change in trace.transitions:
             self.nodes[change.node].transitions.append(change)
         for row in trace.failures:

@@ -53,6 +53,7 @@ def test_a_drift_ends_and_what_it_gained_stays() -> None:
     gained_us = 2 * HOUR // 10
     assert clock.boot_us("a", HOUR) == HOUR
     assert clock.boot_us("a", 3 * HOUR) == 3 * HOUR + gained_us
+    assert clock.boot_us("a", 3 * HOUR + gained_us // 2) == 3 * HOUR + gained_us + gained_us // 2
     assert clock.boot_us("a", DAY) == DAY + gained_us
     assert clock.true_us("a", DAY) == DAY - gained_us
 
