@@ -8,7 +8,9 @@ from harness.rulebook.verdicts import MOST_EXAMPLES, Finding, Judgement, Ruling,
 
 
 def test_a_rule_that_was_never_put_to_the_test_is_unknown() -> None:
-    assert Tally().judgement("R001") == Judgement(rule="R001", ruling=Ruling.UNKNOWN, tested=0, notes=(), sides=Sides())
+    judgement = Tally().judgement("R001")
+    assert judgement == Judgement(rule="R001", ruling=Ruling.UNKNOWN, tested=0, notes=(), sides=Sides())
+    assert judgement.first is None
 
 
 def test_a_rule_that_held_counts_its_occasions() -> None:
