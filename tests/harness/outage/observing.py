@@ -15,7 +15,7 @@ from harness.rulebook.clocks import Clocks
 from harness.runner import Result
 from harness.scenario import SERVER, Event, Scenario, Verb
 from harness.sweep.draws import Draws
-from harness.trace import SERVER_HOST, EdgeKind, Outcome, Status
+from harness.trace import NEVER, SERVER_HOST, EdgeKind, Outcome, Status, Verdict
 from reference_server.codes import Code
 from reference_server.protocol import Kind
 
@@ -93,9 +93,11 @@ def _seen(result: Result, looks_us: tuple[int, ...], cuts: bool) -> Iterator[Obs
             at_us=row.wall_us,
         )
     for each in trace.exchanges:
-        if each.outcome == Outcome.POSITIVE and each.kind != Kind.POLL:
-            what = What.REGISTERED if each.kind == Kind.REGISTER else What.UNBOUND
-            yield line(each.ended_us, names[each.node], what)
+        if each.kind == Kind.REGISTER and each.outcome == Outcome.POSITIVE:
+            yield line(each.ended_us, names[each.node], What.REGISTERED)
+        elif each.kind == Kind.UNBIND and each.verdict == Verdict.GRANTED:
+            # Whoever gave the slot back knows it, whether the answer came or not.
+            yield line(each.ended_us if each.ended_us != NEVER else each.sent_us, names[each.node], What.UNBOUND)
     away: dict[str, list[tuple[int, bool]]] = {}
     for edge in trace.edges:
         source = SERVER if edge.host == SERVER_HOST else names[edge.host] if edge.host >= 0 else None

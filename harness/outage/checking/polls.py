@@ -1,0 +1,127 @@
+"""Checks of the rhythm: a poll every two hours, and a row for each failure (Note 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import merge
+from typing import NamedTuple
+
+from harness.outage.checking.case import Case, NodeCase, asks_for_register, asks_for_unbind
+from harness.outage.checking.findings import Notes
+from harness.outage.checking.judging import checks
+from harness.outage.checking.seen import PERIOD_US, Seen, longest, shortest
+from harness.outage.record import What
+from harness.trace import Status
+from reference_server.codes import Code
+
+__all__: list[str] = []
+
+_ASKED = "what was asked of the node then (a register, an unbind) or its start"
+#: With more than so many lines from which the next poll may be reckoned, nothing can be said of it.
+_UNCLEAR = 16
+_TURNED = (Status.INTERRUPTED, Status.REJECTED, Status.LAPSED)
+
+
+class _Anchor(NamedTuple):
+    """Something after which a node polls two hours later; after a start, at once too."""
+
+    first_us: int
+    last_us: int
+    line: Seen
+    at_once: bool = False
+
+
+@checks("R031", wanted="two failures of one node in a row")
+def polls_every_two_hours(case: Case, notes: Notes) -> None:
+    """Every failure row, against what came before it at that node: it has to be 2 h later, or a multiple (polls that
+    were answered add no row).
+
+    A row at another time is that of a register or an unbind, of a poll at a start or a resumption or after one, or of
+    the lapse itself, so it contradicts the rule only in a record that is complete. What comes at a multiple by chance
+    cannot be told from what comes by rhythm.
+    """
+    for node in case.nodes:
+        _judge_rhythm(case, node, notes)
+
+
+def _judge_rhythm(case: Case, node: NodeCase, notes: Notes) -> None:
+    anchors: list[_Anchor] = []
+    doubtful: Seen | None = None  # a "/" off the beat, which may be the lapse if no poll follows
+    for each in _by_time(node):
+        if len(anchors) > _UNCLEAR:
+            anchors = []
+        what = each.it.what
+        if what is not What.FAILED:
+            if what in (What.REGISTERED, What.UNBOUND):
+                doubtful = None
+            anchor = _anchor(case, each, at_once=what is What.STARTED)
+            anchors = [anchor] if what is What.REGISTERED else [*anchors, anchor]
+            continue
+        if asks_for_register(each):
+            anchors = [_anchor(case, each)]
+            continue
+        if asks_for_unbind(each) or each.it.code is Code.LICENSE_EXPIRED:
+            # An unbind does not change the rhythm, unless it came while a register was under way; a row of the expiry
+            # may end no request.
+            anchors = [*anchors, _anchor(case, each)]
+            continue
+        if doubtful is not None:
+            _off_beat(notes, doubtful)
+            doubtful = None
+        fitting = [anchor for anchor in anchors if _fits(case, anchor, each)]
+        on_beat = [anchor for anchor in fitting if not anchor.at_once]
+        if on_beat:
+            notes.obeyed("a failure 2 h, or a multiple, after the one before", on_beat[-1].line, each)
+        elif anchors and not fitting:
+            if each.it.code is Code.NO_CONNECTION:
+                doubtful = None if case.reading.lapsed_node_polls else each
+            else:
+                _off_beat(notes, each)
+            anchors = [*anchors, _anchor(case, each)]
+            continue
+        # What was under way when the machine froze fails as it wakes, and then it polls.
+        anchors = [anchor for anchor in fitting if anchor.at_once] + [_anchor(case, each)]
+
+
+def _off_beat(notes: Notes, row: Seen) -> None:
+    notes.unless(_ASKED, "a failure that is not 2 h, nor a multiple, after the register or poll before it", row)
+
+
+def _by_time(node: NodeCase) -> Iterator[Seen]:
+    lanes = (node.rows, node.registered, node.unbound, node.started)
+    return merge(*lanes, key=lambda each: (each.it.at_us, each.line))
+
+
+def _anchor(case: Case, each: Seen, *, at_once: bool = False) -> _Anchor:
+    # What ends a request is written down when it ends.
+    return _Anchor(each.first_us - (0 if at_once else case.timeout_us), each.last_us, each, at_once)
+
+
+def _fits(case: Case, anchor: _Anchor, row: Seen) -> bool:
+    """Tell whether a row may be a poll's that was sent a multiple of 2 h after ``anchor``."""
+    least_us = row.first_us - case.timeout_us - anchor.last_us
+    most_us = row.last_us - anchor.first_us
+    periods = max(-(-least_us // longest(PERIOD_US)), 0 if anchor.at_once else 1)
+    return periods * shortest(PERIOD_US) <= most_us
+
+
+@checks("R036", "R037", wanted="a failure of a node")
+def failures_are_listed(case: Case, notes: Notes) -> None:
+    """Every failure row: it has a time and a reason. And every status that a failure brings about has a row of it.
+
+    A row that somebody copied without its reason proves nothing of the page. A status without a row contradicts the
+    rule in a complete record, if the node was registered since the record began.
+    """
+    for node in case.nodes:
+        for row in node.rows:
+            if row.it.code is None:
+                notes.open("a failure without its reason", "the reason, as the page shows it", row)
+            else:
+                notes.obeyed("a failure with its time and its reason", row)
+        for status in node.statuses:
+            register = node.registered.last_before(status.first_us)
+            if register is None or status.it.status not in _TURNED:
+                continue
+            if not node.rows.any_around(register.first_us - case.timeout_us, status.last_us):
+                said = f"the node turned {status.it.status.name.lower()}, and no failure of it is listed"
+                notes.unless("that failure", said, register, status)
