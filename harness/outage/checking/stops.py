@@ -45,6 +45,8 @@ def a_day_down_loses_all(case: Case, notes: Notes) -> None:
 def _judge_after_a_day(case: Case, node: NodeCase, stop: Stop, until_us: int, notes: Notes) -> None:
     assert stop.ended is not None, "a stop that lasts loses nobody yet"
     back_us = stop.ended.last_us
+    # By count, a node that had fewer than twelve failures meanwhile is not lapsed yet.
+    alive = (Status.REGISTERED,) if case.reading.lapse_by_count else _ALIVE
     register = next(node.registered.around(stop.begun.first_us, until_us), None)
     register_us = until_us if register is None else min(until_us, register.first_us)
     shown = [
@@ -55,7 +57,7 @@ def _judge_after_a_day(case: Case, node: NodeCase, stop: Stop, until_us: int, no
         and not node.just_started(each)
         and not node.unbound.any_around(stop.begun.first_us, each.last_us)
     ]
-    wrong = next((each for each in shown if each.it.status in _ALIVE), None)
+    wrong = next((each for each in shown if each.it.status in alive), None)
     if wrong is not None:
         assert wrong.it.status is not None, "it is a status that was shown"
         status = wrong.it.status.name.lower()
