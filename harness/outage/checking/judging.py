@@ -1,4 +1,4 @@
-"""Checking a record: every check by itself. A check is a function of a `Case` that tells its `Notes` what it finds.
+"""Checking a record: every check by itself. A check is a function of a `Evidence` that tells its `Notes` what it finds.
 
 Its docstring says what it can decide and what it cannot.
 """
@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-from harness.outage.checking.case import Assumed, Case
+from harness.outage.checking.evidence import Evidence, Terms
 from harness.outage.checking.findings import Checked, Notes
 from harness.outage.record import Record
 
-__all__ = ["CHECKS", "Check", "check", "checks"]
+__all__ = ["CHECKS", "Check", "Finder", "check", "checks"]
 
-Finder: TypeAlias = Callable[[Case, Notes], None]
+#: What a check is.
+Finder: TypeAlias = Callable[[Evidence, Notes], None]
 
 
 class Check(NamedTuple):
@@ -40,15 +41,15 @@ def checks(*ids: str, wanted: str) -> Callable[[Finder], Finder]:
     return register
 
 
-def check(record: Record, assumed: Assumed) -> list[Checked]:
+def check(record: Record, terms: Terms) -> list[Checked]:
     """Return what each rule that can be seen in a record makes of ``record``, in order of the rules."""
-    case = Case(record, assumed)
+    evidence = Evidence(record, terms)
     known: dict[Finder, Notes] = {}
     found = []
     for rule in sorted(CHECKS):
         find, wanted = CHECKS[rule]
         if find not in known:
-            known[find] = Notes(complete=assumed.complete)
-            find(case, known[find])
+            known[find] = Notes(complete=terms.complete)
+            find(evidence, known[find])
         found.append(known[find].checked(rule, wanted))
     return found

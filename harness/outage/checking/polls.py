@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from heapq import merge
 from typing import NamedTuple
 
-from harness.outage.checking.case import Case, NodeCase, asks_for_register, asks_for_unbind
+from harness.outage.checking.evidence import Evidence, NodeEvidence, asks_for_register, asks_for_unbind
 from harness.outage.checking.findings import Notes
 from harness.outage.checking.judging import checks
 from harness.outage.checking.seen import PERIOD_US, Seen, longest, shortest
@@ -32,7 +32,7 @@ class _Anchor(NamedTuple):
 
 
 @checks("R031", wanted="two failures of one node in a row")
-def polls_every_two_hours(case: Case, notes: Notes) -> None:
+def polls_every_two_hours(evidence: Evidence, notes: Notes) -> None:
     """Every failure row, against what came before it at that node: it has to be 2 h later, or a multiple (polls that
     were answered add no row).
 
@@ -40,11 +40,11 @@ def polls_every_two_hours(case: Case, notes: Notes) -> None:
     the lapse itself, so it contradicts the rule only in a record that is complete. What comes at a multiple by chance
     cannot be told from what comes by rhythm.
     """
-    for node in case.nodes:
-        _judge_rhythm(case, node, notes)
+    for node in evidence.nodes:
+        _judge_rhythm(evidence, node, notes)
 
 
-def _judge_rhythm(case: Case, node: NodeCase, notes: Notes) -> None:
+def _judge_rhythm(evidence: Evidence, node: NodeEvidence, notes: Notes) -> None:
     anchors: list[_Anchor] = []
     doubtful: Seen | None = None  # a "/" off the beat, which may be the lapse if no poll follows
     for each in _by_time(node):
@@ -54,65 +54,65 @@ def _judge_rhythm(case: Case, node: NodeCase, notes: Notes) -> None:
         if what is not What.FAILED:
             if what in (What.REGISTERED, What.UNBOUND):
                 doubtful = None
-            anchor = _anchor(case, each, at_once=what is What.STARTED)
+            anchor = _anchor(evidence, each, at_once=what is What.STARTED)
             anchors = [anchor] if what is What.REGISTERED else [*anchors, anchor]
             continue
         if asks_for_register(each):
-            anchors = [_anchor(case, each)]
+            anchors = [_anchor(evidence, each)]
             continue
         if asks_for_unbind(each) or each.it.code is Code.LICENSE_EXPIRED:
             # An unbind does not change the rhythm, unless it came while a register was under way; a row of the expiry
             # may end no request.
-            anchors = [*anchors, _anchor(case, each)]
+            anchors = [*anchors, _anchor(evidence, each)]
             continue
         if doubtful is not None:
             _off_beat(notes, doubtful)
             doubtful = None
-        fitting = [anchor for anchor in anchors if _fits(case, anchor, each)]
+        fitting = [anchor for anchor in anchors if _fits(evidence, anchor, each)]
         on_beat = [anchor for anchor in fitting if not anchor.at_once]
         if on_beat:
             notes.obeyed("a failure 2 h, or a multiple, after the one before", on_beat[-1].line, each)
+            # What was under way when the machine froze fails as it wakes, and then it polls.
+            anchors = [anchor for anchor in fitting if anchor.at_once]
         elif anchors and not fitting:
-            if each.it.code is Code.NO_CONNECTION:
-                doubtful = None if case.reading.lapsed_node_polls else each
-            else:
+            if each.it.code is not Code.NO_CONNECTION:
                 _off_beat(notes, each)
-            anchors = [*anchors, _anchor(case, each)]
-            continue
-        # What was under way when the machine froze fails as it wakes, and then it polls.
-        anchors = [anchor for anchor in fitting if anchor.at_once] + [_anchor(case, each)]
+            elif not evidence.reading.lapsed_node_polls:
+                doubtful = each
+        # What is not on the beat may leave the beat as it was.
+        anchors = [*anchors, _anchor(evidence, each)]
 
 
 def _off_beat(notes: Notes, row: Seen) -> None:
     notes.unless(_ASKED, "a failure that is not 2 h, nor a multiple, after the register or poll before it", row)
 
 
-def _by_time(node: NodeCase) -> Iterator[Seen]:
+def _by_time(node: NodeEvidence) -> Iterator[Seen]:
     lanes = (node.rows, node.registered, node.unbound, node.started)
     return merge(*lanes, key=lambda each: (each.it.at_us, each.line))
 
 
-def _anchor(case: Case, each: Seen, *, at_once: bool = False) -> _Anchor:
+def _anchor(evidence: Evidence, each: Seen, *, at_once: bool = False) -> _Anchor:
     # What ends a request is written down when it ends.
-    return _Anchor(each.first_us - (0 if at_once else case.timeout_us), each.last_us, each, at_once)
+    return _Anchor(each.first_us - (0 if at_once else evidence.timeout_us), each.last_us, each, at_once)
 
 
-def _fits(case: Case, anchor: _Anchor, row: Seen) -> bool:
+def _fits(evidence: Evidence, anchor: _Anchor, row: Seen) -> bool:
     """Tell whether a row may be a poll's that was sent a multiple of 2 h after ``anchor``."""
-    least_us = row.first_us - case.timeout_us - anchor.last_us
+    least_us = row.first_us - evidence.timeout_us - anchor.last_us
     most_us = row.last_us - anchor.first_us
     periods = max(-(-least_us // longest(PERIOD_US)), 0 if anchor.at_once else 1)
     return periods * shortest(PERIOD_US) <= most_us
 
 
 @checks("R036", "R037", wanted="a failure of a node")
-def failures_are_listed(case: Case, notes: Notes) -> None:
+def failures_are_listed(evidence: Evidence, notes: Notes) -> None:
     """Every failure row: it has a time and a reason. And every status that a failure brings about has a row of it.
 
     A row that somebody copied without its reason proves nothing of the page. A status without a row contradicts the
     rule in a complete record, if the node was registered since the record began.
     """
-    for node in case.nodes:
+    for node in evidence.nodes:
         for row in node.rows:
             if row.it.code is None:
                 notes.open("a failure without its reason", "the reason, as the page shows it", row)
@@ -122,6 +122,6 @@ def failures_are_listed(case: Case, notes: Notes) -> None:
             register = node.registered.last_before(status.first_us)
             if register is None or status.it.status not in _TURNED:
                 continue
-            if not node.rows.any_around(register.first_us - case.timeout_us, status.last_us):
+            if not node.rows.any_around(register.first_us - evidence.timeout_us, status.last_us):
                 said = f"the node turned {status.it.status.name.lower()}, and no failure of it is listed"
                 notes.unless("that failure", said, register, status)

@@ -15,7 +15,7 @@ from harness.trace import Status
 from reference_server.codes import Code
 from reference_server.readings import LITERAL, Reading
 
-__all__ = ["Assumed", "Case", "Cut", "NodeCase", "Stop", "asks_for_register", "asks_for_unbind"]
+__all__ = ["Cut", "Evidence", "NodeEvidence", "Stop", "Terms", "asks_for_register", "asks_for_unbind"]
 
 #: Later than anything.
 _NEVER_US = 1 << 62
@@ -25,7 +25,7 @@ Cut: TypeAlias = tuple[int, int, Seen, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assumed:
+class Terms:
     """What is taken for granted beside the record.
 
     ``clock_error_us`` is how far at most a clock is from the true time. With ``complete``, what is not in the record
@@ -86,7 +86,7 @@ def asks_for_unbind(row: Seen) -> bool:
     return row.it.code is Code.DO_NOT_NEED_DEACTIVATE or "unbind" in row.it.text.lower()
 
 
-class NodeCase:
+class NodeEvidence:
     """What is recorded of one node.
 
     :param setup: how it is installed, if that is known.
@@ -124,16 +124,16 @@ class NodeCase:
         return None if self.setup is None or told is not None else (self.setup.address, ())
 
 
-class Case:
-    """A record and what is assumed about it."""
+class Evidence:
+    """A record as the checks see it, on the terms on which it is judged."""
 
-    def __init__(self, record: Record, assumed: Assumed) -> None:
+    def __init__(self, record: Record, terms: Terms) -> None:
         self.record = record
-        self.reading = assumed.reading
-        self.complete = assumed.complete
-        installation = assumed.installation
+        self.reading = terms.reading
+        self.complete = terms.complete
+        installation = terms.installation
         self.installation = installation
-        self.error_us = assumed.clock_error_us
+        self.error_us = terms.clock_error_us
         #: How long a node waits for an answer.
         self.timeout_us = longest((NetworkSpec() if installation is None else installation.network).timeout_us)
         by_source: dict[str, list[Observation]] = {}
@@ -141,7 +141,9 @@ class Case:
             by_source.setdefault(each.source, []).append(each)
         lines = {source: dated(each, self.error_us) for source, each in by_source.items()}
         setups = {} if installation is None else {setup.name: setup for setup in installation.nodes}
-        self.nodes = [NodeCase(name, lines.get(name, []), setups.get(name), self.timeout_us) for name in record.nodes]
+        self.nodes = [
+            NodeEvidence(name, lines.get(name, []), setups.get(name), self.timeout_us) for name in record.nodes
+        ]
         server = lines.get(SERVER, [])
         self.counts = Lane(each for each in server if each.it.what is What.STATUS and each.it.count is not None)
         self.server_starts = Lane(each for each in server if each.it.what is What.STARTED)
@@ -176,7 +178,7 @@ class Case:
         cuts += [(since.last_us, _NEVER_US, since, whom) for whom, each in begun.items() for since in each]
         return sorted(cuts, key=lambda cut: cut[0])
 
-    def contact_since(self, node: NodeCase, each: Seen) -> tuple[int, tuple[Seen, ...]] | None:
+    def contact_since(self, node: NodeEvidence, each: Seen) -> tuple[int, tuple[Seen, ...]] | None:
         """Return since when at the latest ``node`` has had no answer at the time of a line, with the lines that prove
         that it had one then: its last contact is surely no earlier. ``None`` if nothing tells.
 
