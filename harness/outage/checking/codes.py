@@ -49,9 +49,7 @@ def expired_means_expired(evidence: Evidence, notes: Notes) -> None:
     ends_us = evidence.licence.expires_us
     # A node reckons on from what the server's clock showed at the last grant, over a reboot by its own wall clock.
     astray_us = 3 * evidence.error_us + longest(DAY_US) - DAY_US
-    open_statuses = (
-        (Status.REGISTERED,) if evidence.reading.refusal_is_silence else (Status.REGISTERED, Status.INTERRUPTED)
-    )
+    lets_in = (Status.REGISTERED,) if evidence.reading.refusal_is_silence else (Status.REGISTERED, Status.INTERRUPTED)
     for node, row in _rows_of(evidence, Code.LICENSE_EXPIRED):
         if ends_us is None or row.last_us + astray_us < ends_us:
             notes.broken(f"{node.name} lists that the licence has expired, and it has not", row)
