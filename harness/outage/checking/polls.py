@@ -23,12 +23,16 @@ _TURNED = (Status.INTERRUPTED, Status.REJECTED, Status.LAPSED)
 
 
 class _Anchor(NamedTuple):
-    """Something after which a node polls two hours later; after a start, at once too."""
+    """Something after which a node polls two hours later; after a start, at once too.
+
+    With ``resets``, nothing counts any more that was before it.
+    """
 
     first_us: int
     last_us: int
     line: Seen
     at_once: bool = False
+    resets: bool = False
 
 
 @checks("R031", wanted="two failures of one node in a row")
@@ -50,37 +54,36 @@ def _judge_rhythm(evidence: Evidence, node: NodeEvidence, notes: Notes) -> None:
     for each in _by_time(node):
         if len(anchors) > _UNCLEAR:
             anchors = []
-        what = each.it.what
-        if what is not What.FAILED:
-            if what in (What.REGISTERED, What.UNBOUND):
-                doubtful = None
-            anchor = _anchor(evidence, each, at_once=what is What.STARTED)
-            anchors = [anchor] if what is What.REGISTERED else [*anchors, anchor]
-            continue
-        if asks_for_register(each):
-            anchors = [_anchor(evidence, each)]
-            continue
-        if asks_for_unbind(each) or each.it.code is Code.LICENSE_EXPIRED:
-            # An unbind does not change the rhythm, unless it came while a register was under way; a row of the expiry
-            # may end no request.
-            anchors = [*anchors, _anchor(evidence, each)]
+        anchor = _anchor(evidence, each)
+        if each.it.what is not What.FAILED or not _is_routine(each):
+            anchors = [*anchors, anchor]
             continue
         if doubtful is not None:
-            _off_beat(notes, doubtful)
+            again = (lane.any_around(doubtful.first_us, each.last_us) for lane in (node.registered, node.unbound))
+            if not any(again):
+                _off_beat(notes, doubtful)
             doubtful = None
-        fitting = [anchor for anchor in anchors if _fits(evidence, anchor, each)]
-        on_beat = [anchor for anchor in fitting if not anchor.at_once]
+        # At one time in the file, what was written last may have happened first.
+        resets = [place for place, each_ in enumerate(anchors) if each_.resets and each_.last_us < each.first_us]
+        anchors = anchors[resets[-1] :] if resets else anchors
+        fitting = [each_ for each_ in anchors if _fits(evidence, each_, each)]
+        on_beat = [each_ for each_ in fitting if not each_.at_once]
         if on_beat:
             notes.obeyed("a failure 2 h, or a multiple, after the one before", on_beat[-1].line, each)
             # What was under way when the machine froze fails as it wakes, and then it polls.
-            anchors = [anchor for anchor in fitting if anchor.at_once]
-        elif anchors and not fitting:
+            anchors = [each_ for each_ in fitting if each_.at_once]
+        elif anchors and not fitting and not node.just_started(each):
             if each.it.code is not Code.NO_CONNECTION:
                 _off_beat(notes, each)
             elif not evidence.reading.lapsed_node_polls:
                 doubtful = each
         # What is not on the beat may leave the beat as it was.
-        anchors = [*anchors, _anchor(evidence, each)]
+        anchors = [*anchors, anchor]
+
+
+def _is_routine(row: Seen) -> bool:
+    """Tell whether a row may be that of a poll: nobody asked, and it is not the expiry, which ends no request."""
+    return not asks_for_register(row) and not asks_for_unbind(row) and row.it.code is not Code.LICENSE_EXPIRED
 
 
 def _off_beat(notes: Notes, row: Seen) -> None:
@@ -92,9 +95,12 @@ def _by_time(node: NodeEvidence) -> Iterator[Seen]:
     return merge(*lanes, key=lambda each: (each.it.at_us, each.line))
 
 
-def _anchor(evidence: Evidence, each: Seen, *, at_once: bool = False) -> _Anchor:
+def _anchor(evidence: Evidence, each: Seen) -> _Anchor:
+    at_once = each.it.what is What.STARTED
+    # An unbind leaves the rhythm as it is, unless it came while a register was under way.
+    resets = each.it.what is What.REGISTERED or (each.it.what is What.FAILED and asks_for_register(each))
     # What ends a request is written down when it ends.
-    return _Anchor(each.first_us - (0 if at_once else evidence.timeout_us), each.last_us, each, at_once)
+    return _Anchor(each.first_us - (0 if at_once else evidence.timeout_us), each.last_us, each, at_once, resets)
 
 
 def _fits(evidence: Evidence, anchor: _Anchor, row: Seen) -> bool:
