@@ -63,8 +63,11 @@ def _judge_after_a_day(evidence: Evidence, node: NodeEvidence, stop: Stop, until
         status = wrong.it.status.name.lower()
         said = f"{node.name} is {status} after a stop of {_length(stop)}, without having been registered again"
         notes.unless(f"the register of {node.name}, or a start of the server in between", said, *stop.lines, wrong)
-    elif shown or (register is not None and register.first_us > back_us):
-        lines = (*shown[:1], *([] if register is None else [register]))
+        return
+    lost = [each for each in shown if each.it.status is Status.LAPSED][:1]
+    again = [] if register is None or register.first_us <= back_us else [register]
+    if lost or again:
+        lines = (*stop.lines, *lost, *again)
         notes.obeyed(f"a node was lost over a stop of {_length(stop)}, until it was registered again", *lines)
 
 
