@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -50,14 +51,16 @@ def a_day_of_silence_lapses(evidence: Evidence, notes: Notes) -> None:
     """
     for node in evidence.nodes:
         droughts = list(_droughts(evidence, node))
+        begun = [drought.rows[0].it.at_us for drought in droughts]
         for status in node.statuses:
             if status.it.status is Status.LAPSED:
-                _judge_lapse(evidence, node, status, droughts, notes)
+                place = bisect_right(begun, status.it.at_us) - 1
+                _judge_lapse(evidence, node, status, droughts[place] if place >= 0 else None, notes)
         for drought in droughts:
             _judge_drought(evidence, node, drought, notes)
 
 
-def _judge_lapse(evidence: Evidence, node: NodeEvidence, status: Seen, droughts: list[_Drought], notes: Notes) -> None:
+def _judge_lapse(evidence: Evidence, node: NodeEvidence, status: Seen, drought: _Drought | None, notes: Notes) -> None:
     contact = evidence.contact_since(node, status)
     if evidence.reading.lapse_by_count:
         _judge_strikes(node, status, notes)
@@ -67,9 +70,8 @@ def _judge_lapse(evidence: Evidence, node: NodeEvidence, status: Seen, droughts:
         ago = format_duration((status.last_us - since_us) // _MINUTE_US * _MINUTE_US)
         notes.broken(f"{node.name} is lapsed, and had an answer at most {ago} before", *proof, status)
         return
-    before = [each for each in droughts if each.rows[0].first_us < status.last_us]
-    if before and status.first_us - before[-1].rows[0].first_us > shortest(DAY_US - PERIOD_US):
-        notes.obeyed("a node without an answer for 24 h has lapsed", *before[-1].lines, status)
+    if drought is not None and status.first_us - drought.rows[0].first_us > shortest(DAY_US - PERIOD_US):
+        notes.obeyed("a node without an answer for 24 h has lapsed", *drought.lines, status)
         return
     notes.open(
         "a node has lapsed, and what came of its polls in the 24 h before is not recorded",

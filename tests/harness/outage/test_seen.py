@@ -38,8 +38,8 @@ def test_before_a_correction_a_clock_may_have_been_as_wrong() -> None:
         ).observations,
         0,
     )
-    # Forward by 1 h: it was up to 1 h later than shown; back by 2 h: up to 2 h earlier. What was shown at about the first
-    # correction may stand on either side of it, and so before the second. Half a second is the unit's.
+    # Forward by 1 h: it was up to 1 h later than shown; back by 2 h: up to 2 h earlier. What was shown at about the
+    # first correction may stand on either side of it, and so before the second. Half a second is the unit's.
     both = (7200, 3601)
     assert [_bounds(each) for each in lines] == [(0, 3601), both, both, (7200, 1), (7200, 1), (0, 1)]
 
