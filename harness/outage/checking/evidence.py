@@ -137,9 +137,10 @@ class Evidence:
         #: How long a node waits for an answer.
         self.timeout_us = longest((NetworkSpec() if installation is None else installation.network).timeout_us)
         by_source: dict[str, list[Observation]] = {}
-        for each in record.observations:
+        # What stands twice in the file happened once.
+        for each in {_told(each): each for each in reversed(record.observations)}.values():
             by_source.setdefault(each.source, []).append(each)
-        lines = {source: dated(each, self.error_us) for source, each in by_source.items()}
+        lines = {source: dated(each[::-1], self.error_us) for source, each in by_source.items()}
         setups = {} if installation is None else {setup.name: setup for setup in installation.nodes}
         self.nodes = [
             NodeEvidence(name, lines.get(name, []), setups.get(name), self.timeout_us) for name in record.nodes
@@ -208,6 +209,11 @@ class Evidence:
     def surely_within_a_day(self, since_us: int, each: Seen) -> bool:
         """Tell whether a line surely was less than 24 h after an instant, by any clock."""
         return each.last_us < since_us + self.least_day_us
+
+
+def _told(each: Observation) -> tuple[object, ...]:
+    """Return what a line says, in whatever words."""
+    return each.source, each.what, each.at_us, each.code, each.status, each.count, each.address, each.by_us, each.nodes
 
 
 def _stops(lines: list[Seen]) -> Iterator[Stop]:

@@ -23,15 +23,11 @@ _TURNED = (Status.INTERRUPTED, Status.REJECTED, Status.LAPSED)
 
 
 class _Anchor(NamedTuple):
-    """Something after which a node polls two hours later; after a start, at once too.
-
-    With ``resets``, nothing counts any more that was before it.
-    """
+    """Something after which a node polls two hours later. With ``resets``, what was before it counts no more."""
 
     first_us: int
     last_us: int
     line: Seen
-    at_once: bool = False
     resets: bool = False
 
 
@@ -67,12 +63,10 @@ def _judge_rhythm(evidence: Evidence, node: NodeEvidence, notes: Notes) -> None:
         resets = [place for place, each_ in enumerate(anchors) if each_.resets and each_.last_us < each.first_us]
         anchors = anchors[resets[-1] :] if resets else anchors
         fitting = [each_ for each_ in anchors if _fits(evidence, each_, each)]
-        on_beat = [each_ for each_ in fitting if not each_.at_once]
-        if on_beat:
-            notes.obeyed("a failure 2 h, or a multiple, after the one before", on_beat[-1].line, each)
-            # What was under way when the machine froze fails as it wakes, and then it polls.
-            anchors = [each_ for each_ in fitting if each_.at_once]
-        elif anchors and not fitting and not node.just_started(each):
+        if fitting:
+            notes.obeyed("a failure 2 h, or a multiple, after the one before", fitting[-1].line, each)
+            anchors = []
+        elif anchors and not node.just_started(each):
             if each.it.code is not Code.NO_CONNECTION:
                 _off_beat(notes, each)
             elif not evidence.reading.lapsed_node_polls:
@@ -96,18 +90,17 @@ def _by_time(node: NodeEvidence) -> Iterator[Seen]:
 
 
 def _anchor(evidence: Evidence, each: Seen) -> _Anchor:
-    at_once = each.it.what is What.STARTED
     # An unbind leaves the rhythm as it is, unless it came while a register was under way.
     resets = each.it.what is What.REGISTERED or (each.it.what is What.FAILED and asks_for_register(each))
     # What ends a request is written down when it ends.
-    return _Anchor(each.first_us - (0 if at_once else evidence.timeout_us), each.last_us, each, at_once, resets)
+    return _Anchor(each.first_us - evidence.timeout_us, each.last_us, each, resets)
 
 
 def _fits(evidence: Evidence, anchor: _Anchor, row: Seen) -> bool:
     """Tell whether a row may be a poll's that was sent a multiple of 2 h after ``anchor``."""
     least_us = row.first_us - evidence.timeout_us - anchor.last_us
     most_us = row.last_us - anchor.first_us
-    periods = max(-(-least_us // longest(PERIOD_US)), 0 if anchor.at_once else 1)
+    periods = max(-(-least_us // longest(PERIOD_US)), 1)
     return periods * shortest(PERIOD_US) <= most_us
 
 

@@ -78,7 +78,7 @@ def test_failures_two_hours_apart_keep_the_rhythm(later: str) -> None:
     assert _ruling("R031", made, complete=True) == "held"
 
 
-@pytest.mark.parametrize("later", ["08:30", "09:00", "09:45", "10:15", "11:00"])
+@pytest.mark.parametrize("later", ["08:05", "08:30", "09:00", "09:45", "10:15", "11:00"])
 def test_a_code_at_another_time_needs_somebody_who_asked(later: str) -> None:
     made = record("1 08:00 a-1 failed 30003", f"1 {later} a-1 failed 30003")
     assert _only_if_complete("R031", made) == (2,)
@@ -131,6 +131,12 @@ def test_a_corrected_clock_was_wrong_before() -> None:
     assert len(_checked("R031", record(*lines), complete=True).broken) == 1
 
 
+def test_what_stands_twice_in_the_file_happened_once() -> None:
+    made = record("1 08:00 a-1 failed 30003", "1 08:00 a-1 failed 30003", "1 10:00 a-1 failed 30003")
+    found = _checked("R031", made, complete=True)
+    assert (found.ruling, found.tested) == (Ruling.HELD, 1)
+
+
 # R033, R035: the twenty-four hours.
 
 
@@ -163,6 +169,54 @@ def test_a_node_without_an_answer_for_more_than_a_day_polls_no_more() -> None:
     assert _only_if_complete("R033", record(*failures)) == (1, 14)  # 26 h
     assert _checked("R033", record(*failures), complete=True, reading="thirteenth-miss").broken == ()
     assert _checked("R033", record(*failures), complete=True, reading="revive").broken == ()
+
+
+def _every(hours: int, first: int, number: int, what: str, *, seconds: int = 0) -> list[str]:
+    """Return so many lines, every so many hours and seconds from an hour of day 1 on."""
+    times = [(first + hours * k) * 3600 + seconds * k for k in range(number)]
+    return [
+        f"{1 + at // 86_400} {at // 3600 % 24:02}:{at // 60 % 60:02}:{at % 60:02} a-1 failed {what}" for at in times
+    ]
+
+
+def test_a_node_may_reckon_a_day_a_little_long() -> None:
+    # Twelve times 2 h and 7 s are 24 h and 84 s, of which a slow clock explains 86.4; 2 h and 20 s are 24 h and 4 min.
+    slow = record(*_every(2, 8, 13, "/", seconds=7))
+    assert _checked("R033", slow, complete=True, clock_error_us=0).broken == ()
+    slower = record(*_every(2, 8, 13, "/", seconds=20))
+    assert len(_checked("R033", slower, complete=True, clock_error_us=0).broken) == 1
+
+
+def test_a_start_may_hide_that_the_status_is_old() -> None:
+    made = record("1 19:00 a-1 started", "1 20:00 a-1 status registered", "2 08:00 a-1 status lapsed")
+    assert _ruling("R033", made, complete=True) == "unknown"
+
+
+def test_between_registers_that_fail_polls_may_succeed() -> None:
+    # Each register puts the polls off by 2 h, and 3 h later comes the next: the poll in between was answered.
+    tried = _every(3, 11, 9, "/ register")  # the last at 11:00 of day 2
+    made = record("1 08:00 a-1 failed /", *tried, "2 13:00 a-1 failed /")
+    assert _checked("R033", made, complete=True).broken == ()
+
+
+def test_registers_that_fail_are_no_lapse() -> None:
+    # It never had a registration that could lapse.
+    made = record(*_every(1, 8, 30, "/ register"), "2 15:00 a-1 registered")
+    assert _ruling("R035", made, complete=True) == "unknown"
+
+
+def test_a_start_polls_at_once_which_may_be_just_in_time() -> None:
+    # The deadline is at 08:00 of day 2, and a start about then may have been answered.
+    lines = ["1 08:00 a-1 registered", *_every(2, 10, 12, "/"), "2 08:02 a-1 started", "2 09:00 a-1 status registered"]
+    assert _checked("R035", record(*lines), complete=True).broken == ()
+    del lines[-2]
+    assert len(_checked("R035", record(*lines), complete=True).broken) == 1
+
+
+def test_a_start_begins_the_day_anew() -> None:
+    # The start at 09:00 polled and was answered, so the deadline is at 09:00 of day 2.
+    made = record("1 08:00 a-1 registered", "1 09:00 a-1 started", *_every(2, 11, 12, "/"))
+    assert _checked("R033", made, complete=True).broken == ()
 
 
 def test_twelve_strikes_are_counted() -> None:
@@ -240,6 +294,8 @@ def test_a_day_down_loses_every_registration(rule: str) -> None:
 def test_the_server_counts_nobody_after_a_day_down() -> None:
     made = record(*_DAY_DOWN, "2 10:10 server status 0", "2 11:00 a-1 registered", "2 12:00 server status 2")
     assert _only_if_complete("R026", made) == (2, 3, 6)
+    made = record(*_DAY_DOWN, "2 11:00 a-1 registered", "2 12:00 server status 1")
+    assert _checked("R026", made, complete=True).broken == ()
 
 
 @pytest.mark.parametrize("back", ["2 09:05", "2 08:55"])
@@ -253,6 +309,13 @@ def test_the_readings_differ_over_a_day_down() -> None:
     assert _ruling("R026", made, complete=True, reading="thirteenth-miss") == "unknown"
     made = record(*_DAY_DOWN, "2 10:30 a-1 status interrupted")
     assert _ruling("R026", made, complete=True, reading="twelve-strikes") == "unknown"
+
+
+def test_by_count_a_node_shows_what_it_was_until_its_first_poll() -> None:
+    away = ["1 09:30 a-1 stopped", "2 12:00 a-1 started", "2 12:00 a-1 status registered"]
+    assert _checked("R026", record(*_DAY_DOWN, *away), complete=True, reading="twelve-strikes").broken == ()
+    away[-1] = "2 12:30 a-1 status registered"
+    assert len(_checked("R026", record(*_DAY_DOWN, *away), complete=True, reading="twelve-strikes").broken) == 1
 
 
 # R027, R028, R082, R097, R119, R125: stops.
@@ -269,6 +332,11 @@ def test_a_stop_shows_at_each_node() -> None:
     assert _ruling("R027", soon, complete=True) == "unknown"
 
 
+def test_a_node_that_was_started_meanwhile_shows_what_it_was() -> None:
+    made = record(*_STOP, "1 11:30 a-1 started", "1 11:30 a-1 status registered", "1 12:30 server started")
+    assert _ruling("R027", made, complete=True) == "unknown"
+
+
 def test_a_list_without_the_stop_needs_another_reason() -> None:
     lines = ["1 05:00 a-1 failed /", *_STOP, "1 12:30 server started", "1 13:00 a-1 failed 30003"]
     assert _only_if_complete("R027", record(*lines)) == (2, 3, 4)
@@ -282,6 +350,9 @@ def test_a_short_stop_loses_nobody_who_was_in_contact() -> None:
     assert _ruling("R028", record(*stop, "1 22:30 a-1 status registered")) == "held"
     assert _ruling("R028", record(*stop, "1 22:30 a-1 status lapsed")) == "violated"
     assert _ruling("R028", record(*stop)) == "unknown"
+    # After more than a day it is no matter of recovering.
+    long = ["1 09:00 server stopped", "1 10:00 a-1 failed /", "2 10:00 server started"]
+    assert _ruling("R028", record(*long, "2 12:30 a-1 status registered")) == "unknown"
     # Whoever was registered again did not recover.
     assert _ruling("R028", record(*stop, "1 21:00 a-1 registered", "1 22:30 a-1 status registered")) == "unknown"
 
@@ -339,6 +410,8 @@ def test_the_server_never_counts_more_than_the_capacity() -> None:
 def test_three_registers_within_a_day_need_three_slots() -> None:
     lines = ["1 08:00 a-1 registered", "1 08:10 a-2 registered", "2 07:00 a-3 registered"]
     assert _only_if_complete("R018", record(*lines), installation=_installation()) == (1, 2, 3)
+    found = _checked("R018", record(*lines, "2 07:10 a-4 registered"), complete=True, installation=_installation())
+    assert [each.lines for each in found.broken] == [(1, 2, 3), (2, 3, 4)]
     freed = record(*lines, "1 12:00 a-1 unbound")
     assert _ruling("R018", freed, complete=True, installation=_installation()) == "held"
     later = record(*lines[:2], "2 08:00 a-3 registered")  # when the slot of a-1 may be void
