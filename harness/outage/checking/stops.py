@@ -52,10 +52,7 @@ def _judge_after_a_day(evidence: Evidence, node: NodeEvidence, stop: Stop, until
     shown = [
         each
         for each in node.statuses.around(back_us, register_us)
-        if back_us + evidence.timeout_us < each.first_us
-        and each.last_us < register_us
-        and not node.just_started(each)
-        and not node.unbound.any_around(stop.begun.first_us, each.last_us)
+        if back_us + evidence.timeout_us < each.first_us and each.last_us < register_us and not node.just_started(each)
     ]
     wrong = next((each for each in shown if each.it.status in alive), None)
     if wrong is not None:
