@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.common import FAILED, UNJUDGED, claim, one_reading, read_readings, write
-from harness.cli.outage.case import CLOCK_ERROR, installation_from
+from harness.cli.outage.case import CLOCK_ERROR, read_installation
 from harness.cli.outage.common import with_record
 
 if TYPE_CHECKING:
     from harness.outage.record import Record
+    from harness.scenario import Scenario
     from reference_server.readings import Reading
 
 __all__ = ["check"]
@@ -23,6 +24,7 @@ __all__ = ["check"]
 @click.option(
     "--installation",
     type=click.Path(path_type=Path),
+    callback=read_installation,
     help="A scenario file that says what is installed: its licence, network and nodes. Its events count for nothing. "
     "Without it, what needs it is not decided.",
 )
@@ -43,7 +45,7 @@ __all__ = ["check"]
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all that was found as JSON.")
 def check(
     record: Record,
-    installation: Path | None,
+    installation: Scenario | None,
     clock_error_us: int,
     complete: bool,
     readings: list[Reading],
@@ -69,7 +71,7 @@ def check(
         reading=reading,
         clock_error_us=clock_error_us,
         complete=complete,
-        installation=None if installation is None else installation_from(installation),
+        installation=installation,
     )
     checked = judge(record, terms)
     for line in checked_lines(record, terms, checked):
