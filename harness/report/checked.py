@@ -17,7 +17,7 @@ from harness.rulebook import Ruling, catalogue
 __all__ = ["checked_as_text", "checked_lines"]
 
 #: So many lines of the file are quoted with a finding, and so many findings of one rule are told.
-_QUOTED = 3
+_QUOTED = 4
 _TOLD = 10
 
 
@@ -90,7 +90,8 @@ def _opening(record: Record, terms: Terms) -> Iterator[str]:
     if terms.complete:
         yield "The record is taken to be complete: what is not in it did not happen."
     else:
-        yield "The record may leave things out: what only a missing line explains is not held against anybody."
+        yield "The record may leave things out: what a missing line would explain is not held against anybody."
+    yield "States put back, machines copied and licences changed meanwhile are left out of account."
 
 
 def _undecided(groups: Sequence[Sequence[Checked]], quotes: dict[int, Observation]) -> Iterator[str]:

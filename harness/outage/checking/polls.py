@@ -64,7 +64,9 @@ def _judge_rhythm(evidence: Evidence, node: NodeEvidence, notes: Notes) -> None:
         anchors = anchors[resets[-1] :] if resets else anchors
         fitting = [each_ for each_ in anchors if _fits(evidence, each_, each)]
         if fitting:
-            notes.obeyed("a failure 2 h, or a multiple, after the one before", fitting[-1].line, each)
+            # What fits only something older is no proof: what came between remains unexplained.
+            if fitting[-1] is anchors[-1]:
+                notes.obeyed("a failure 2 h, or a multiple, after the one before", fitting[-1].line, each)
             anchors = []
         elif anchors and not node.just_started(each):
             if each.it.code is not Code.NO_CONNECTION:

@@ -67,7 +67,7 @@ def _judge_lapse(evidence: Evidence, node: NodeEvidence, status: Seen, drought: 
         return
     if contact is not None and evidence.surely_within_a_day(contact[0], status):
         since_us, proof = contact
-        ago = format_duration((status.last_us - since_us) // _MINUTE_US * _MINUTE_US)
+        ago = format_duration(-(-(status.last_us - since_us) // _MINUTE_US) * _MINUTE_US)
         notes.broken(f"{node.name} is lapsed, and had an answer at most {ago} before", *proof, status)
         return
     if drought is not None and status.first_us - drought.rows[0].first_us > shortest(DAY_US - PERIOD_US):
