@@ -217,13 +217,25 @@ def _told(each: Observation) -> tuple[object, ...]:
 
 
 def _stops(lines: list[Seen]) -> Iterator[Stop]:
+    """Yield the stops that lines of starts and stops tell of.
+
+    A start that ends no stop, just before a stop, may as well have ended that one: a clock was set in between, or
+    whoever wrote both down to the minute took them in that order.
+    """
     begun: Seen | None = None
     again: Seen | None = None
+    early: Seen | None = None
     for each in lines:
         if each.it.what is What.STOPPED:
-            begun, again = begun or each, each
+            if begun is None and early is not None and not early.surely_before(each):
+                yield Stop(each, each, early)
+            else:
+                begun, again = begun or each, each
+            early = None
         elif begun is not None and again is not None:
             yield Stop(begun, again, each)
             begun = again = None
+        else:
+            early = each
     if begun is not None and again is not None:
         yield Stop(begun, again, None)

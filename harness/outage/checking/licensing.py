@@ -101,7 +101,12 @@ def _claims(evidence: Evidence) -> list[_Claim]:
     """Return the begins and ends of the stretches in which units surely hold a slot, in order."""
     claims: list[_Claim] = []
     # When all slots may have been lost at once.
-    ending = [stop.begun.first_us for stop in evidence.stops if evidence.reading.stop_voids_slots or stop.destroyed]
+    ending = [
+        begun.first_us
+        for stop in evidence.stops
+        if evidence.reading.stop_voids_slots or stop.destroyed
+        for begun in (stop.begun, stop.again)
+    ]
     for node in evidence.nodes:
         cluster = None if node.setup is None else node.setup.cluster
         unit = f"cluster {cluster}" if evidence.reading.cluster_takes_one_slot and cluster else node.name

@@ -58,22 +58,22 @@ def _judge_rhythm(evidence: Evidence, node: NodeEvidence, notes: Notes) -> None:
             again = (lane.any_around(doubtful.first_us, each.last_us) for lane in (node.registered, node.unbound))
             if not any(again):
                 _off_beat(notes, doubtful)
+                anchors = [_anchor(evidence, doubtful)]
             doubtful = None
         # At one time in the file, what was written last may have happened first.
         resets = [place for place, each_ in enumerate(anchors) if each_.resets and each_.last_us < each.first_us]
         anchors = anchors[resets[-1] :] if resets else anchors
         fitting = [each_ for each_ in anchors if _fits(evidence, each_, each)]
-        if fitting:
-            # What fits only something older is no proof: what came between remains unexplained.
-            if fitting[-1] is anchors[-1]:
-                notes.obeyed("a failure 2 h, or a multiple, after the one before", fitting[-1].line, each)
+        if fitting and fitting[-1] is anchors[-1]:
+            notes.obeyed("a failure 2 h, or a multiple, after the one before", fitting[-1].line, each)
             anchors = []
-        elif anchors and not node.just_started(each):
+        elif anchors and not fitting and not node.just_started(each):
             if each.it.code is not Code.NO_CONNECTION:
                 _off_beat(notes, each)
+                anchors = []
             elif not evidence.reading.lapsed_node_polls:
                 doubtful = each
-        # What is not on the beat may leave the beat as it was.
+        # What is not on the last beat may leave it as it was: the lapse, or what was under way in a frozen machine.
         anchors = [*anchors, anchor]
 
 

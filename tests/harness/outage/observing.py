@@ -45,6 +45,7 @@ def worn(
     seed: int,
     *,
     offset_us: int = 0,
+    swing_us: int = 0,
     unit_us: int = 1_000_000,
     missing: int = 0,
     only: Iterable[What] = tuple(What),
@@ -52,6 +53,7 @@ def worn(
     """Return a record as people keep it, by chance of ``seed``.
 
     :param offset_us: by how much at most the clock of each host is wrong, the same all the time.
+    :param swing_us: by how much at most it is wrong besides, from line to line, as a clock that is set again and again.
     :param unit_us: how coarse times are written; what is finer is dropped.
     :param missing: how many of a hundred lines of the kinds ``only`` are missing.
     """
@@ -59,9 +61,13 @@ def worn(
     offsets = {
         source: draw.number(f"offset of {source}", -offset_us, offset_us) for source in (SERVER, NETWORK, *record.nodes)
     }
+
+    def swing(each: Observation) -> int:
+        return draw.number(f"swing at line {each.line}", -swing_us, swing_us) if swing_us else 0
+
     missable = tuple(only)
     kept = [
-        replace(each, at_us=(each.at_us + offsets[each.source]) // unit_us * unit_us, unit_us=unit_us)
+        replace(each, at_us=(each.at_us + offsets[each.source] + swing(each)) // unit_us * unit_us, unit_us=unit_us)
         for each in record.observations
         if each.what not in missable or not draw.happens(f"line {each.line} is missing", missing)
     ]

@@ -133,6 +133,14 @@ def test_a_corrected_clock_was_wrong_before() -> None:
     assert len(_checked("R031", record(*lines), complete=True).broken) == 1
 
 
+def test_the_lapse_leaves_the_rhythm_as_it_is() -> None:
+    # The deadline of the contact at 20:00 is on the rhythm that it began, and not on that of the start at 19:30, on
+    # which a node goes on polling that may be revived.
+    lines = ["1 20:00 a-1 registered", "2 19:30 a-1 started", "2 19:30 a-1 failed /", "2 20:00 a-1 failed /"]
+    made = record(*lines, "2 21:30 a-1 failed 30003")
+    assert _checked("R031", made, complete=True, reading="revive").broken == ()
+
+
 def test_each_failure_is_held_against_the_one_before() -> None:
     # 2 h 9 min, and then 1 h 48 min: two times can be 10 minutes and a half off, not 12. From the first it is 3 h 57.
     made = record("1 08:00 a-1 failed 30003", "1 10:09 a-1 failed 30003", "1 11:57 a-1 failed 30003")
@@ -353,6 +361,20 @@ def test_a_list_without_the_stop_needs_another_reason() -> None:
     assert _ruling("R027", record(*lines, "1 08:30 a-1 stopped"), complete=True) == "unknown"
     # Down for 2 h only, and its poll was just before.
     assert _ruling("R027", record(*lines[:3], "1 11:00 server started"), complete=True) == "unknown"
+
+
+def test_a_start_just_before_a_stop_may_have_ended_it() -> None:
+    lines = [
+        "1 08:00 a-1 registered",
+        "1 09:01 server stopped",
+        "1 09:00 server started",
+        "1 12:00 a-1 status registered",
+    ]
+    assert _checked("R027", record(*lines), complete=True).broken == ()
+    # Not if it ended another one, and not if it was long before.
+    assert len(_checked("R027", record("1 08:50 server stopped", *lines), complete=True).broken) == 1
+    lines[2] = "1 08:30 server started"
+    assert len(_checked("R027", record(*lines), complete=True).broken) == 1
 
 
 def test_a_short_stop_loses_nobody_who_was_in_contact() -> None:
