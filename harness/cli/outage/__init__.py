@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from harness.cli.outage.check import check
 from harness.cli.outage.diagnose import diagnose
 from harness.cli.outage.redact import redact
 from harness.cli.outage.reproduce import reproduce
@@ -21,5 +22,5 @@ def outage() -> None:
     """
 
 
-for command in (show, reproduce, diagnose, redact):
+for command in (show, check, reproduce, diagnose, redact):
     outage.add_command(command)

@@ -1,4 +1,4 @@
-"""What the commands share that simulate: the installation that a record is about, and how wrong clocks may be."""
+"""What commands share that judge or simulate: what is installed where a record is from, and how wrong clocks may be."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.outage.record import Record
     from harness.scenario import Scenario
 
-__all__ = ["INSTALLATION", "case_from", "of_case"]
+__all__ = ["CLOCK_ERROR", "INSTALLATION", "case_from", "of_case", "read_installation"]
 
 
 def _read_error(_context: click.Context, _parameter: click.Parameter, text: str) -> int:
@@ -27,7 +27,8 @@ def _read_error(_context: click.Context, _parameter: click.Parameter, text: str)
         raise click.BadParameter(f"{mistake}.") from None
 
 
-def _read_installation(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> Scenario | None:
+def read_installation(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> Scenario | None:
+    """Return what the file of ``--installation`` says, if one is given."""
     if file is None:
         return None
     if file.is_dir():
@@ -38,11 +39,11 @@ def _read_installation(_context: click.Context, _parameter: click.Parameter, fil
 INSTALLATION = click.option(
     "--installation",
     type=click.Path(path_type=Path),
-    callback=_read_installation,
+    callback=read_installation,
     help="A scenario file that says what is installed: its licence, server, network and nodes. Its events count for "
     "nothing. Without it there are the nodes of the record, and as many slots.",
 )
-_CLOCK_ERROR = click.option(
+CLOCK_ERROR = click.option(
     "--clock-error",
     "clock_error_us",
     metavar="DURATION",
@@ -55,7 +56,7 @@ _CLOCK_ERROR = click.option(
 
 def of_case(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command ``--installation`` and ``--clock-error``."""
-    return INSTALLATION(_CLOCK_ERROR(command))
+    return INSTALLATION(CLOCK_ERROR(command))
 
 
 def case_from(record: Record, installation: Scenario | None, clock_error_us: int) -> Case:

@@ -15,7 +15,7 @@ from harness.rulebook.clocks import Clocks
 from harness.runner import Result
 from harness.scenario import SERVER, Event, Scenario, Verb
 from harness.sweep.draws import Draws
-from harness.trace import SERVER_HOST, EdgeKind, Outcome, Status
+from harness.trace import NEVER, SERVER_HOST, EdgeKind, Outcome, Status, Verdict
 from reference_server.codes import Code
 from reference_server.protocol import Kind
 
@@ -45,6 +45,7 @@ def worn(
     seed: int,
     *,
     offset_us: int = 0,
+    swing_us: int = 0,
     unit_us: int = 1_000_000,
     missing: int = 0,
     only: Iterable[What] = tuple(What),
@@ -52,6 +53,7 @@ def worn(
     """Return a record as people keep it, by chance of ``seed``.
 
     :param offset_us: by how much at most the clock of each host is wrong, the same all the time.
+    :param swing_us: by how much at most it is wrong besides, from line to line, as a clock that is set again and again.
     :param unit_us: how coarse times are written; what is finer is dropped.
     :param missing: how many of a hundred lines of the kinds ``only`` are missing.
     """
@@ -59,9 +61,13 @@ def worn(
     offsets = {
         source: draw.number(f"offset of {source}", -offset_us, offset_us) for source in (SERVER, NETWORK, *record.nodes)
     }
+
+    def swing(each: Observation) -> int:
+        return draw.number(f"swing at line {each.line}", -swing_us, swing_us) if swing_us else 0
+
     missable = tuple(only)
     kept = [
-        replace(each, at_us=(each.at_us + offsets[each.source]) // unit_us * unit_us, unit_us=unit_us)
+        replace(each, at_us=(each.at_us + offsets[each.source] + swing(each)) // unit_us * unit_us, unit_us=unit_us)
         for each in record.observations
         if each.what not in missable or not draw.happens(f"line {each.line} is missing", missing)
     ]
@@ -93,9 +99,11 @@ def _seen(result: Result, looks_us: tuple[int, ...], cuts: bool) -> Iterator[Obs
             at_us=row.wall_us,
         )
     for each in trace.exchanges:
-        if each.outcome == Outcome.POSITIVE and each.kind != Kind.POLL:
-            what = What.REGISTERED if each.kind == Kind.REGISTER else What.UNBOUND
-            yield line(each.ended_us, names[each.node], what)
+        if each.kind == Kind.REGISTER and each.outcome == Outcome.POSITIVE:
+            yield line(each.ended_us, names[each.node], What.REGISTERED)
+        elif each.kind == Kind.UNBIND and each.verdict == Verdict.GRANTED:
+            # Whoever gave the slot back knows it, whether the answer came or not.
+            yield line(each.ended_us if each.ended_us != NEVER else each.sent_us, names[each.node], What.UNBOUND)
     away: dict[str, list[tuple[int, bool]]] = {}
     for edge in trace.edges:
         source = SERVER if edge.host == SERVER_HOST else names[edge.host] if edge.host >= 0 else None
