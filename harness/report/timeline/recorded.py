@@ -11,12 +11,12 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from harness.durations import format_duration, format_utc
-from harness.outage.case import Case, Clock
+from harness.outage.case import EXACT, HOUR_US, Case, Clock
 from harness.outage.comparing import Comparison
 from harness.outage.diagnosing import Simulated
 from harness.outage.record import NETWORK, Observation, What
 from harness.report.timeline.lanes import lanes_of
-from harness.report.timeline.story import Expected, Finding, Lane, LaneKind, Mark, MarkKind, Story
+from harness.report.timeline.story import Expected, Finding, Lane, LaneKind, Mark, MarkKind, Piece, Story
 from harness.scenario import SERVER
 from reference_server.addresses import format_address
 
@@ -42,6 +42,8 @@ def story_of_case(
     :param simulated: what a simulation makes of it, in lanes beside what was observed.
     :param facts: more of the page's head.
     """
+    if simulated is None:
+        case = _begun_with_its_record(case)
     lanes = list(_lanes(case, simulated))
     places = {(lane.name, lane.side): place for place, lane in enumerate(lanes)}
     expectations = () if simulated is None else tuple(_expected(case, simulated, places))
@@ -56,6 +58,12 @@ def story_of_case(
         lanes=tuple(lanes),
         expectations=expectations,
     )
+
+
+def _begun_with_its_record(case: Case) -> Case:
+    """Return ``case`` without the time before its first line, which only a simulation needs."""
+    early_us = case.wall_us(case.record.observations[0]) // HOUR_US * HOUR_US
+    return replace(case, start_us=case.start_us + early_us, duration_us=case.duration_us - early_us)
 
 
 def seen_words(each: Observation) -> str:
@@ -99,11 +107,15 @@ def _lanes(case: Case, simulated: Simulated | None) -> Iterator[Lane]:
     for name in dict.fromkeys((SERVER, NETWORK, *case.nodes, *predicted)):
         seen = case.by_source.get(name, [])
         if seen:
+            clock = clocks.get(name) or case.clock(name)
+            # A clock of which nothing else is known is taken to have been right.
+            right = (Piece(0, case.duration_us, case.start_us, case.start_us + case.duration_us),)
             yield Lane(
                 name=name,
                 kind=_KINDS.get(name, LaneKind.NODE),
                 side="observed",
-                marks=tuple(_marks(case, clocks.get(name) or case.clock(name), seen, open_lines)),
+                clock=right if clock == EXACT else (),
+                marks=tuple(_marks(case, clock, seen, open_lines)),
             )
         if name in predicted:
             lane = predicted[name]
@@ -121,7 +133,9 @@ def _marks(case: Case, clock: Clock, seen: Sequence[Observation], open_lines: di
     marks = []
     for each in seen:
         at_us = _inside(case, clock.true_us(case.wall_us(each)))
-        marks.append(Mark(at_us, _MARKS.get(each.what, MarkKind.EVENT), f"{seen_words(each)} (line {each.line})"))
+        # The kind of the mark says that it is a failure.
+        words = seen_words(each).removeprefix("failed: ")
+        marks.append(Mark(at_us, _MARKS.get(each.what, MarkKind.EVENT), f"{words} (line {each.line})"))
         if each.line in open_lines:
             marks.append(Mark(at_us, MarkKind.NOTE, open_lines[each.line]))
     yield from sorted(marks, key=lambda mark: mark.at_us)

@@ -134,7 +134,7 @@ def test_names_can_be_left_out() -> None:
     assert "fdl-2" not in done.stdout
 
 
-@pytest.mark.parametrize("command", ["diagnose", "reproduce", "show"])
+@pytest.mark.parametrize("command", ["check", "diagnose", "reproduce", "show"])
 def test_what_is_told_is_written_as_pages(command: str) -> None:
     done = call(command, recorded("alike-cut-or-answers-lost"), "--html", "pages")
     assert done.exit_code in (0, 1)

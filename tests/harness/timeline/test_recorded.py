@@ -6,8 +6,10 @@ import re
 
 from harness.durations import parse_duration
 from harness.outage.case import case_of
+from harness.outage.checking import Terms, check
 from harness.outage.diagnosing import diagnose, simulate
 from harness.outage.record import NETWORK, Observation, Record, What
+from harness.report.timeline.checked import story_of_check
 from harness.report.timeline.data import data_of, story_from
 from harness.report.timeline.diagnosed import stories_of
 from harness.report.timeline.recorded import story_of_case
@@ -60,7 +62,7 @@ def test_what_was_observed_is_marked_where_and_as_it_was_written() -> None:
     lane = story().lanes[4]
     assert [(mark.at_us - LEAD_US, mark.kind, mark.words) for mark in lane.marks] == [
         (0, MarkKind.REGISTER, "registered (line 2)"),
-        (2 * HOUR_US, MarkKind.FAILURE, "failed: / (line 3)"),
+        (2 * HOUR_US, MarkKind.FAILURE, "/ (line 3)"),
         (2 * HOUR_US, MarkKind.NOTE, "not predicted"),
         (5 * HOUR_US, MarkKind.SEEN, "seen registered (line 5)"),
     ]
@@ -87,6 +89,9 @@ def test_a_record_alone_is_not_simulated() -> None:
         ("fdl-1", "observed"),
     ]
     assert (found.simulated, found.outcome, found.expectations) == (False, "", ())
+    # Without a simulation there is nothing to see before the first line.
+    assert (found.start_us, found.lanes[2].marks[0].at_us) == (START_US, 0)
+    assert found.lanes[2].clock[0].start_wall_us == START_US
 
 
 def test_a_diagnosis_has_a_story_for_each_explanation_and_its_bounds_on_the_lanes() -> None:
@@ -127,3 +132,22 @@ def test_what_cannot_be_told_has_one_story_of_what_comes_closest() -> None:
 
 def test_a_story_of_a_record_goes_through_its_data() -> None:
     assert story_from(data_of(story())) == story()
+
+
+def test_a_checked_record_has_its_rules_at_the_lines_that_prove_them() -> None:
+    # The node is seen lapsed one hour after it was registered, which nothing explains (R033).
+    record = Record(
+        "by hand",
+        (
+            seen(2, "0h", "fdl-1", What.REGISTERED),
+            seen(3, "1h", "fdl-1", What.STATUS, status=Status.LAPSED),
+        ),
+    )
+    case = case_of(record)
+    found = story_of_check(case, check(record, Terms()), reading="literal")
+    assert (found.simulated, found.outcome) == (False, "against the document")
+    rule = next(rule for rule in found.rules if rule.id == "R033")
+    assert (rule.ruling, rule.violations) == ("violated", 1)
+    broken = [(each.at_us, each.lane) for each in rule.findings if each.broken]
+    assert broken == [(0, 0), (HOUR_US, 0)]
+    assert found.lanes[0].name == "fdl-1"
