@@ -24,6 +24,7 @@ from harness.scenario import SERVER, Event, LicenceSpec, Scenario, Verb
 from harness.trace import Status
 from reference_server.addresses import parse_address
 from reference_server.codes import Code
+from reference_server.protocol import Kind
 
 __all__ = ["EXACT", "HOUR_US", "SLACK_US", "Assumed", "Built", "Case", "Clock", "case_of", "scenario_of"]
 
@@ -297,13 +298,14 @@ class _Script:
             at_us = self._true_us(each)
             if each.what is What.REGISTERED:
                 asked.append((at_us, Verb.NODE_REGISTER))
-            elif each.code is Code.DO_NOT_NEED_DEACTIVATE:
+            elif each.code is Code.DO_NOT_NEED_DEACTIVATE or each.asked is Kind.UNBIND:
                 # Only who asked to unbind is told that (R111).
                 asked.append((max(0, self._sent_us(each)), Verb.NODE_UNBIND))
                 continue
             elif each.what is What.FAILED and self._is_ask(node, each, anchor):
                 at_us = max(0, self._sent_us(each))
-                self.unrecorded.append((node, at_us))
+                if each.asked is None:
+                    self.unrecorded.append((node, at_us))
                 asked.append((at_us, Verb.NODE_REGISTER))
             elif each.what is not What.STARTED:
                 continue
@@ -354,7 +356,7 @@ class _Script:
         """
         if row.code in _NO_POLL:
             return False
-        if row.code in _OF_REGISTERS or anchor is None:
+        if row.code in _OF_REGISTERS or row.asked is Kind.REGISTER or anchor is None:
             return True
         since_us, unit_us = anchor
         allowed_us = max(unit_us, row.unit_us) + SLACK_US

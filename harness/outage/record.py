@@ -16,6 +16,7 @@ from harness.problems import Problem
 from harness.scenario import SERVER
 from harness.trace import Status
 from reference_server.codes import Code
+from reference_server.protocol import Kind
 
 __all__ = ["NETWORK", "Observation", "Record", "What"]
 
@@ -42,9 +43,10 @@ class Observation:
     """One line of a record.
 
     ``at_us`` is what the clock that wrote it showed, in microseconds since the Unix epoch; a time of whole minutes has
-    a ``unit_us`` of one minute. ``code`` is that of a failure, ``status`` that of a node, ``count`` the server's number
-    of registered nodes, ``address`` the new IPv4 address as an integer, ``by_us`` the correction of a clock (positive:
-    forward), ``nodes`` those whom a cut of the network concerns, empty for all. ``text`` is the detail as written.
+    a ``unit_us`` of one minute. ``code`` is that of a failure, ``asked`` what failed, where that was written down, too;
+    most rows are those of polls. ``status`` is that of a node, ``count`` the server's number of registered nodes,
+    ``address`` the new IPv4 address as an integer, ``by_us`` the correction of a clock (positive: forward), ``nodes``
+    those whom a cut of the network concerns, empty for all. ``text`` is the detail as written.
     """
 
     line: int
@@ -53,6 +55,7 @@ class Observation:
     source: str
     what: What
     code: Code | None = None
+    asked: Kind | None = None
     status: Status | None = None
     count: int | None = None
     address: int | None = None

@@ -17,6 +17,7 @@ from harness.scenario import SERVER
 from harness.scenario_file import values
 from harness.trace import Status
 from reference_server.addresses import format_address
+from reference_server.protocol import Kind
 
 __all__ = ["Meaning", "detail_of", "meaning", "source_of"]
 
@@ -41,6 +42,9 @@ _STATUSES = {
 }
 #: What a page may say of all three kinds of failing.
 _FAILING = ("failed", "registration failed", "注册失败", "失败")
+#: What a row may say that was asked.
+_ASKS = {"register": Kind.REGISTER, "立即注册": Kind.REGISTER, "unbind": Kind.UNBIND, "解绑": Kind.UNBIND}
+_ASKED = re.compile(r"\bregister\b|\bunbind\b|立即注册|解绑")
 _COUNT = re.compile(r"[0-9]{1,7}", re.ASCII)
 
 
@@ -74,7 +78,8 @@ def source_of(text: str) -> str:
 def detail_of(observation: Observation) -> str:
     """Return the detail with which a line says what ``observation`` does; a value is written in one way only."""
     if observation.code is not None:
-        return written_code(observation.code)
+        asked = "" if observation.asked is None else f" {observation.asked.name.lower()}"
+        return f"{written_code(observation.code)}{asked}"
     if observation.status is not None:
         return observation.status.name.lower()
     if observation.count is not None:
@@ -110,7 +115,7 @@ def _event(text: str, source: str) -> What:
 def _fields(text: str, source: str, what: What) -> dict[str, Any]:
     text = " ".join(text.split())
     if what is What.FAILED:
-        return {"code": code_of(text), "text": text}
+        return {"code": code_of(text), "asked": _asked(text), "text": text}
     if what is What.STATUS and source == SERVER:
         if not _COUNT.fullmatch(text):
             raise Mistake(shown(text), "the number of registered nodes that the server shows")
@@ -124,6 +129,12 @@ def _fields(text: str, source: str, what: What) -> dict[str, Any]:
     if what is What.STOPPED and source == NETWORK:
         return {"nodes": _names(text), "text": text}
     return {"text": text}
+
+
+def _asked(text: str) -> Kind | None:
+    """Return what was asked for that failed, if the words say so; most rows are those of polls."""
+    found = _ASKED.search(text.casefold())
+    return None if found is None else _ASKS[found[0]]
 
 
 def _status(text: str) -> Status:

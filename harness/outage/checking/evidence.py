@@ -13,6 +13,7 @@ from harness.outage.record import NETWORK, Observation, Record, What
 from harness.scenario import SERVER, LicenceSpec, NetworkSpec, Scenario
 from harness.trace import Status
 from reference_server.codes import Code
+from reference_server.protocol import Kind
 from reference_server.readings import LITERAL, Reading
 
 __all__ = ["Cut", "Evidence", "NodeEvidence", "Stop", "Terms", "asks_for_register", "asks_for_unbind"]
@@ -78,12 +79,12 @@ class Stop:
 
 def asks_for_register(row: Seen) -> bool:
     """Tell whether a failure row is known to be that of a register: by its code, or because somebody wrote it down."""
-    return row.it.code is Code.REGISTER_OUT_OF_LIMIT or "register" in row.it.text.lower()
+    return row.it.code is Code.REGISTER_OUT_OF_LIMIT or row.it.asked is Kind.REGISTER
 
 
 def asks_for_unbind(row: Seen) -> bool:
     """Tell whether a failure row is known to be that of an unbind."""
-    return row.it.code is Code.DO_NOT_NEED_DEACTIVATE or "unbind" in row.it.text.lower()
+    return row.it.code is Code.DO_NOT_NEED_DEACTIVATE or row.it.asked is Kind.UNBIND
 
 
 class NodeEvidence:

@@ -117,7 +117,7 @@ def recorded(hidden: Hidden) -> Record:
     since_us = scenario.start_us + parse_duration(hidden.since)
     kept = [each for each in record.observations if each.at_us >= since_us and _is_kept(hidden, each.source, each.what)]
     lines = enumerate(kept, start=2)
-    return Record(f"{hidden.name}.csv", tuple(replace(each, line=line, text="") for line, each in lines))
+    return Record(f"{hidden.name}.csv", tuple(replace(each, line=line, asked=None, text="") for line, each in lines))
 
 
 def _is_kept(hidden: Hidden, source: str, what: What) -> bool:

@@ -93,9 +93,17 @@ def _seen(result: Result, looks_us: tuple[int, ...], cuts: bool) -> Iterator[Obs
     asked = {(each.node, each.number): Kind(each.kind) for each in trace.exchanges}
     for row in trace.failures:
         code, kind = Code(row.code), asked.get((row.node, row.number))
-        how = {Kind.REGISTER: " (register)", Kind.UNBIND: " (unbind)"}.get(kind, "") if kind is not None else ""
+        tried = None if kind is Kind.POLL else kind
+        how = "" if tried is None else f" ({tried.name.lower()})"
         yield replace(
-            line(row.at_us, names[row.node], What.FAILED, code=code, text=f"{code.label or code.shown_name}{how}"),
+            line(
+                row.at_us,
+                names[row.node],
+                What.FAILED,
+                code=code,
+                asked=tried,
+                text=f"{code.label or code.shown_name}{how}",
+            ),
             at_us=row.wall_us,
         )
     for each in trace.exchanges:

@@ -17,6 +17,7 @@ from harness.scenario import SERVER, Event, Verb
 from harness.scenario_file import loads, printed
 from harness.trace import Status
 from reference_server.codes import Code
+from reference_server.protocol import Kind
 
 START_US = 1_772_323_200_000_000  # 2026-03-01T00:00:00Z
 HOUR_US = 3_600_000_000
@@ -110,6 +111,18 @@ def test_a_failure_off_the_rhythm_was_a_register_that_nobody_wrote_down() -> Non
     )
     assert [name for name, _ in found.unrecorded] == ["fdl-1"]
     assert [at_us for _, at_us in found.unrecorded] == [LEAD_US + 3 * HOUR_US - 10_000]
+
+
+def test_a_register_that_was_written_down_as_failed_is_asked_though_a_poll_was_due() -> None:
+    found = built(
+        seen(2, "0h", "fdl-1", What.REGISTERED),
+        seen(3, "2h", "fdl-1", What.FAILED, code=Code.LICENSE_IP_ERROR, asked=Kind.REGISTER),
+        seen(4, "3h", "fdl-1", What.FAILED, code=Code.NO_CONNECTION, asked=Kind.UNBIND),
+    )
+    asks = [(event.verb, event.at_us - LEAD_US) for event in found.scenario.events]
+    # 10 ms before their rows: the way there and back.
+    assert asks == [(Verb.NODE_REGISTER, 2 * HOUR_US - 10_000), (Verb.NODE_UNBIND, 3 * HOUR_US - 10_000)]
+    assert found.unrecorded == ()
 
 
 @pytest.mark.parametrize(("late", "asked"), [("30s", 0), ("28s", 0), ("32s", 0), ("34s", 1), ("90s", 1), ("-4s", 1)])

@@ -20,6 +20,7 @@ from harness.scenario_file import loads, printed
 from harness.trace import Status
 from reference_server.addresses import format_address, format_range, parse_address
 from reference_server.codes import Code
+from reference_server.protocol import Kind
 
 #: 2026-03-01T00:00:00Z.
 MARCH_1 = 1_772_323_200_000_000
@@ -339,3 +340,10 @@ def test_ranges_keep_who_is_in_them() -> None:
     for before, after in zip(scenario.nodes, installed.nodes, strict=True):
         for (first, last), (new_first, new_last) in zip(scenario.licence.ranges, installed.licence.ranges, strict=True):
             assert (first <= before.address <= last) is (new_first <= after.address <= new_last)
+
+
+def test_what_was_asked_stays_in_a_redacted_record() -> None:
+    rows = ["2026-03-01T01:00Z,fdl-1,failed,/ register", "2026-03-01T02:00Z,fdl-1,failed,20000 (unbind)"]
+    made = redacted(parse_record("\n".join(["time,source,event,detail", *rows, ""])))
+    again = parse_record("".join(timeline(made)))
+    assert [each.asked for each in again.observations] == [Kind.REGISTER, Kind.UNBIND]
