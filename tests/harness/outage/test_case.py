@@ -18,16 +18,7 @@ from harness.scenario_file import loads, printed
 from harness.trace import Status
 from reference_server.codes import Code
 from reference_server.protocol import Kind
-
-START_US = 1_772_323_200_000_000  # 2026-03-01T00:00:00Z
-HOUR_US = 3_600_000_000
-#: The case begins 30 h before the first line of these records, which is at full hours.
-LEAD_US = 30 * HOUR_US
-
-
-def seen(line: int, when: str, source: str, what: What, **told: object) -> Observation:
-    at_us = START_US + parse_duration(when)
-    return Observation(line=line, at_us=at_us, source=source, what=what, **told)  # type: ignore[arg-type]
+from tests.harness.outage.hand import HOUR_US, LEAD_US, START_US, seen
 
 
 def case(*observations: Observation) -> Case:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.durations import parse_duration
 from harness.outage.case import case_of
 from harness.outage.comparing import Comparison, Predicted, paired
 from harness.outage.diagnosing import simulate
@@ -16,14 +15,7 @@ from harness.outage.record import Observation, Record, What
 from harness.scenario import SERVER
 from harness.trace import Status
 from reference_server.codes import Code
-
-START_US = 1_772_323_200_000_000  # 2026-03-01T00:00:00Z
-
-
-def seen(line: int, when: str, source: str, what: What, **told: object) -> Observation:
-    at_us = START_US + parse_duration(when)
-    return Observation(line=line, at_us=at_us, source=source, what=what, **told)  # type: ignore[arg-type]
-
+from tests.harness.outage.hand import START_US, seen
 
 #: Registered at 0, the program is stopped from 1 h to 5 h: failures at 2 h and 4 h, well again at 6 h.
 FACTS = (

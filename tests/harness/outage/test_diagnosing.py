@@ -21,11 +21,11 @@ from harness.outage.writing import timeline
 from harness.scenario import SERVER
 from harness.trace import Status
 from reference_server.codes import Code
+from tests.harness.outage.hand import START_US, seen
 from tests.harness.outage.hidden import ALIKE, FOLDER, HIDDEN, Hidden, recorded, scenario_of
 
 ALL = (*HIDDEN, *ALIKE)
 SECOND_US = 1_000_000
-START_US = 1_772_323_200_000_000  # 2026-03-01T00:00:00Z
 
 
 def path_of(hidden: Hidden) -> Path:
@@ -144,11 +144,6 @@ def test_the_bounds_are_the_polls_that_fix_them() -> None:
 
 def record_of(*observations: Observation) -> Record:
     return Record("by hand", tuple(sorted(observations, key=lambda each: each.at_us)))
-
-
-def seen(line: int, when: str, source: str, what: What, **told: object) -> Observation:
-    at_us = START_US + parse_duration(when)
-    return Observation(line=line, at_us=at_us, source=source, what=what, **told)  # type: ignore[arg-type]
 
 
 def failed(line: int, when: str, source: str, code: Code = Code.NO_CONNECTION) -> Observation:

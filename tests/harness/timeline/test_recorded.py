@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-from harness.durations import parse_duration
 from harness.outage.case import case_of
 from harness.outage.checking import Terms, check
 from harness.outage.diagnosing import diagnose, simulate
-from harness.outage.record import NETWORK, Observation, Record, What
+from harness.outage.record import NETWORK, Record, What
 from harness.report.timeline.checked import story_of_check
 from harness.report.timeline.data import data_of, story_from
 from harness.report.timeline.diagnosed import stories_of
@@ -17,17 +16,7 @@ from harness.report.timeline.story import LaneKind, MarkKind, Story
 from harness.scenario import SERVER
 from harness.trace import Status
 from reference_server.codes import Code
-
-START_US = 1_772_323_200_000_000  # 2026-03-01T00:00:00Z
-HOUR_US = 3_600_000_000
-#: The case begins 30 h before its first line.
-LEAD_US = 30 * HOUR_US
-
-
-def seen(line: int, when: str, source: str, what: What, **told: object) -> Observation:
-    at_us = START_US + parse_duration(when)
-    return Observation(line=line, at_us=at_us, source=source, what=what, **told)  # type: ignore[arg-type]
-
+from tests.harness.outage.hand import HOUR_US, LEAD_US, START_US, seen
 
 #: The poll at 2 h was lost; nothing recorded says why. At 4 h all was well.
 RECORD = Record(
