@@ -10,7 +10,7 @@ import click
 from harness.cli.common import FAILED, UNJUDGED, claim, one_reading, read_readings, write
 from harness.cli.outage.case import CLOCK_ERROR, case_from, read_installation
 from harness.cli.outage.common import with_record
-from harness.cli.outage.pages import claim_pages, of_pages, write_pages
+from harness.cli.outage.pages import Shown, shows
 
 if TYPE_CHECKING:
     from harness.outage.record import Record
@@ -43,7 +43,7 @@ __all__ = ["check"]
     callback=read_readings,
     help="Judge under this reading of the document.",
 )
-@of_pages
+@shows
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all that was found as JSON.")
 def check(
     record: Record,
@@ -51,7 +51,7 @@ def check(
     clock_error_us: int,
     complete: bool,
     readings: list[Reading],
-    html: Path | None,
+    shown: Shown,
     json_file: Path | None,
 ) -> None:
     """Apply the rule book to what FILE records: what the document allows, and what it does not.
@@ -70,7 +70,6 @@ def check(
 
     reading = one_reading(readings, "records are judged")
     claim(json_file)
-    claim_pages(html)
     terms = Terms(
         reading=reading,
         clock_error_us=clock_error_us,
@@ -82,11 +81,11 @@ def check(
         click.echo(line)
     if json_file is not None:
         write(json_file, [checked_as_text(record, terms, checked)])
-    if html is not None:
+    if shown.asked:
         from harness.report.timeline.checked import story_of_check
 
         case = case_from(record, installation, clock_error_us)
-        write_pages(html, [("", story_of_check(case, checked, reading=reading.name))])
+        shown.write([("", story_of_check(case, checked, reading=reading.name))])
     rulings = {each.ruling for each in checked}
     if Ruling.VIOLATED in rulings:
         raise SystemExit(FAILED)

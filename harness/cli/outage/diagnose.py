@@ -10,7 +10,7 @@ import click
 from harness.cli.common import UNJUDGED, WRONG, check_writable, claim, write
 from harness.cli.outage.case import case_from, of_case
 from harness.cli.outage.common import with_record
-from harness.cli.outage.pages import claim_pages, of_pages, write_pages
+from harness.cli.outage.pages import Shown, shows
 
 if TYPE_CHECKING:
     from harness.outage.case import Case
@@ -25,7 +25,7 @@ __all__ = ["diagnose"]
 @with_record
 @of_case
 @click.option("--most", type=click.IntRange(1), default=3, show_default=True, help="How many explanations are told.")
-@of_pages
+@shows
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all explanations as JSON.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write the first explanation as a scenario to this file."
@@ -35,7 +35,7 @@ def diagnose(
     installation: Scenario | None,
     clock_error_us: int,
     most: int,
-    html: Path | None,
+    shown: Shown,
     json_file: Path | None,
     output: Path | None,
 ) -> None:
@@ -49,7 +49,6 @@ def diagnose(
     from harness.report.outage import diagnosis_as_text, diagnosis_lines
 
     claim(json_file)
-    claim_pages(html)
     if output is not None:
         check_writable(output)
     diagnosis = _diagnosed(case_from(record, installation, clock_error_us))
@@ -57,10 +56,10 @@ def diagnose(
         click.echo(line)
     if json_file is not None:
         write(json_file, [diagnosis_as_text(diagnosis)])
-    if html is not None:
+    if shown.asked:
         from harness.report.timeline.diagnosed import stories_of
 
-        write_pages(html, stories_of(diagnosis, most=most))
+        shown.write(stories_of(diagnosis, most=most))
     if not diagnosis.explanations:
         raise SystemExit(UNJUDGED)
     if output is not None:

@@ -1,8 +1,11 @@
-"""``--html`` of the outage commands: pages that can be forwarded."""
+"""What the outage commands write to be looked at: pages that can be forwarded, a picture for a ticket, a trace."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,27 +16,84 @@ from harness.cli.common import check_writable, make_folder, write
 if TYPE_CHECKING:
     from harness.report.timeline.story import Story
 
-__all__ = ["claim_pages", "of_pages", "write_pages"]
+__all__ = ["Shown", "shows"]
 
-_HTML = click.option(
-    "--html", "html", type=click.Path(path_type=Path), metavar="DIR", help="Write what is told as a page, index.html."
+_PICTURES = (".png", ".svg")
+_OPTIONS = (
+    click.option("--html", type=click.Path(path_type=Path), metavar="DIR", help="Write it as a page, DIR/index.html."),
+    click.option("--picture", type=click.Path(path_type=Path), metavar="FILE", help="Draw it: a PNG or an SVG."),
+    click.option("--chrome-trace", type=click.Path(path_type=Path), metavar="FILE", help="Write it for Perfetto."),
 )
 
 
-def of_pages(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command ``--html``."""
-    return _HTML(command)
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Where something is shown; ``None`` where nobody asked for it."""
+
+    html: Path | None
+    picture: Path | None
+    chrome_trace: Path | None
+
+    @property
+    def asked(self) -> bool:
+        """Whether anybody asked for any of it."""
+        return any((self.html, self.picture, self.chrome_trace))
+
+    def claim(self) -> None:
+        """Make sure that all of it can be written, before anything is done."""
+        if self.html is not None:
+            make_folder(self.html)
+            check_writable(self.html / "index.html")
+        if self.picture is not None:
+            if self.picture.suffix not in _PICTURES:
+                found = f"found {str(self.picture)!r}, expected a name that ends in {' or '.join(_PICTURES)}."
+                raise click.BadParameter(found, param_hint="'--picture'")
+            if find_spec("matplotlib") is None:
+                raise click.UsageError(
+                    "--picture needs matplotlib, which is not installed: pip install 'fdl-harness[plots]'."
+                )
+            check_writable(self.picture)
+        if self.chrome_trace is not None:
+            check_writable(self.chrome_trace)
+
+    def write(self, stories: Sequence[tuple[str, Story]]) -> None:
+        """Write what was asked for: a page of each story, with the words of its link; the first is the index.
+
+        A picture and a trace are those of the first.
+        """
+        first = stories[0][1]
+        if self.html is not None:
+            _write_pages(self.html, stories)
+        if self.chrome_trace is not None:
+            from harness.report.timeline.chrome_trace import chrome_trace
+
+            write(self.chrome_trace, [chrome_trace(first)])
+        if self.picture is not None:
+            from harness.report.timeline.picture import write_picture
+
+            try:
+                write_picture(first, self.picture)
+            except OSError as error:
+                raise click.UsageError(f"{self.picture} cannot be written: {error.strerror or error}") from None
 
 
-def claim_pages(folder: Path | None) -> None:
-    """Make sure that pages can be written to ``folder`` before anything is done."""
-    if folder is not None:
-        make_folder(folder)
-        check_writable(folder / "index.html")
+def shows(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command ``--html``, ``--picture`` and ``--chrome-trace``, as its argument ``shown``. They are claimed."""
+
+    @wraps(command)
+    def with_shown(
+        *arguments: Any, html: Path | None, picture: Path | None, chrome_trace: Path | None, **rest: Any
+    ) -> None:
+        shown = Shown(html, picture, chrome_trace)
+        shown.claim()
+        command(*arguments, shown=shown, **rest)
+
+    for option in reversed(_OPTIONS):
+        with_shown = option(with_shown)
+    return with_shown
 
 
-def write_pages(folder: Path, stories: Sequence[tuple[str, Story]]) -> None:
-    """Write the pages of ``stories``, each with the words of its link. The first one is the index."""
+def _write_pages(folder: Path, stories: Sequence[tuple[str, Story]]) -> None:
     from harness.report.timeline.page import page
 
     files = ["index.html", *(f"{number}.html" for number in range(2, len(stories) + 1))]

@@ -10,7 +10,7 @@ import click
 from harness.cli.common import FAILED, WRONG, check_writable, write
 from harness.cli.outage.case import case_from, of_case
 from harness.cli.outage.common import with_record
-from harness.cli.outage.pages import claim_pages, of_pages, write_pages
+from harness.cli.outage.pages import Shown, shows
 
 if TYPE_CHECKING:
     from harness.outage.record import Record
@@ -23,14 +23,14 @@ __all__ = ["reproduce"]
 @with_record
 @of_case
 @click.option("--all", "everything", is_flag=True, help="Show also where prediction and record agree.")
-@of_pages
+@shows
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the scenario to this file.")
 def reproduce(
     record: Record,
     installation: Scenario | None,
     clock_error_us: int,
     everything: bool,
-    html: Path | None,
+    shown: Shown,
     output: Path | None,
 ) -> None:
     """Build the scenario that the facts of FILE describe, run it, and put predicted beside observed.
@@ -47,16 +47,15 @@ def reproduce(
 
     if output is not None:
         check_writable(output)
-    claim_pages(html)
     case = case_from(record, installation, clock_error_us)
     simulated = simulate(case)
     if simulated is None:
         click.echo(f"{record.file}: what it records cannot have happened in this order", err=True)
         raise SystemExit(WRONG)
-    if html is not None:
+    if shown.asked:
         from harness.report.timeline.recorded import story_of_case
 
-        write_pages(html, [("", story_of_case(case, simulated))])
+        shown.write([("", story_of_case(case, simulated))])
     for line in comparison_lines(case, simulated.comparison, everything=everything):
         click.echo(line)
     if output is not None:

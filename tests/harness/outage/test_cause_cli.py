@@ -155,3 +155,17 @@ def test_a_record_of_no_node_is_told(command: str) -> None:
     done = call(command, "note.csv", "--html", "pages")
     assert done.exit_code == 2
     assert "note.csv: no line tells of a node, and so there is nothing to simulate" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "diagnose", "reproduce", "show"])
+def test_what_is_told_is_drawn_and_written_for_perfetto(command: str) -> None:
+    call(command, recorded("alike-cut-or-answers-lost"), "--picture", "it.svg", "--chrome-trace", "it.json")
+    assert "<svg" in Path("it.svg").read_text(encoding="utf-8")
+    events = json.loads(Path("it.json").read_text(encoding="utf-8"))["traceEvents"]
+    assert any("/ (line" in str(event) for event in events)
+
+
+def test_a_picture_has_to_be_one_that_can_be_drawn() -> None:
+    done = call("diagnose", "explained.csv", "--picture", "it.jpeg")
+    assert done.exit_code == 2
+    assert "found 'it.jpeg', expected a name that ends in .png or .svg." in done.stderr
