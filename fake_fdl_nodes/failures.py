@@ -7,12 +7,17 @@ success (Q08).
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from reference_server.protocol import Code
 from reference_server.readings import Reading
 
-__all__ = ["FailureList", "FailureRow", "SavedFailures", "described"]
+__all__ = ["FailureList", "FailureRow", "SavedFailures", "dated", "described", "shown_date"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_SECOND = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
+_LAST_SECOND = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
 
 
 class FailureRow(NamedTuple):
@@ -68,3 +73,18 @@ def described(code: Code) -> str:
     """Return a failure as a line shows it: the code, its name, and the reason."""
     parts = dict.fromkeys(filter(None, (code.label, code.shown_name)))
     return f"{' '.join(parts)}: {code.reason}"
+
+
+def dated(wall_us: int) -> datetime:
+    """Return an instant of the wall clock, in microseconds since the Unix epoch, to the nearest second.
+
+    What lies outside the calendar, as what a strange server grants may, is its first or last second.
+    """
+    # What was reckoned from two clocks may be a few microseconds off.
+    second = (wall_us + 500_000) // 1_000_000
+    return _EPOCH + timedelta(seconds=max(_FIRST_SECOND, min(second, _LAST_SECOND)))
+
+
+def shown_date(wall_us: int) -> str:
+    """Return what is shown of an instant, as `dated` has it."""
+    return dated(wall_us).isoformat()

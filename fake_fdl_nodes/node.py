@@ -33,6 +33,7 @@ from fake_fdl_nodes.fleet import NodeSetup
 from reference_server.protocol import (
     Answer,
     Code,
+    Details,
     Grant,
     Instant,
     Kind,
@@ -156,7 +157,10 @@ Effect: TypeAlias = Send | Ended | Changed | Failed
 
 
 class NodeState(NamedTuple):
-    """What a node keeps over the end of its program: id and grant, last contact, and the failure list."""
+    """What a node keeps over the end of its program: id and grant, last contact, and the failure list.
+
+    ``grant`` are the items of the last grant (R005), which are only shown: what the node goes by is ``expires_us``.
+    """
 
     number: int
     status: Status
@@ -165,6 +169,7 @@ class NodeState(NamedTuple):
     capacity: int | None
     strikes: int
     failures: SavedFailures
+    grant: Details | None = None
 
     def later_by(self, us: int) -> NodeState:
         """Return the same on a boot-time clock that shows ``us`` more, as after a reboot."""
@@ -204,6 +209,7 @@ class Node:
         "contact_us",
         "expires_us",
         "failures",
+        "grant",
         "number",
         "outstanding",
         "poll_due_us",
@@ -232,6 +238,8 @@ class Node:
         self.poll_due_us: int | None = None
         #: What the last grant gave as Max Connections (R099).
         self.capacity: int | None = None
+        #: The items of the last grant (R005).
+        self.grant: Details | None = None
         #: When the licence expires by the node's own reckoning.
         self.expires_us: int | None = None
 
@@ -290,12 +298,13 @@ class Node:
             capacity=self.capacity,
             strikes=self._strikes,
             failures=self.failures.saved(),
+            grant=self.grant,
         )
 
     def restore(self, state: NodeState) -> None:
         """Take back what was kept, in a program that has not started."""
         self.number, self.status, self.capacity = state.number, state.status, state.capacity
-        self.contact_us, self.expires_us = state.contact_us, state.expires_us
+        self.contact_us, self.expires_us, self.grant = state.contact_us, state.expires_us, state.grant
         self._strikes = state.strikes
         self.failures.restore(state.failures)
 
@@ -362,7 +371,7 @@ class Node:
         effects: list[Effect] = [Ended(asked.number, Ending.POSITIVE)]
         if isinstance(answer, Grant):
             self.contact_us = asked.sent_us
-            self.capacity = answer.capacity
+            self.capacity, self.grant = answer.capacity, answer.details
             expires_us = answer.details.expires_us
             # The grant's date belongs to the instant of sending; from there on the node reckons by itself.
             self.expires_us = None if expires_us is None else asked.sent_us + expires_us - answer.server_time_us

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
-from fake_fdl_nodes.failures import FailureRow, described
+from fake_fdl_nodes.failures import FailureRow, described, shown_date
 from fake_fdl_nodes.node import OPEN
-from fake_fdl_nodes.page import Attempt, Button, Member, Page, Screen, buttons
+from fake_fdl_nodes.page import Attempt, Button, Member, Page, Screen, buttons, failures, granted, viewed
 
-__all__ = ["date", "lines"]
+__all__ = ["lines"]
 
 
 def lines(page: Page, members: Sequence[Member]) -> list[str]:
@@ -22,27 +21,28 @@ def lines(page: Page, members: Sequence[Member]) -> list[str]:
     return [page.screen.value, *_body(page, members, there), *filter(None, [last])]
 
 
-def date(wall_us: int) -> str:
-    """Return an instant of the wall clock, in microseconds since the Unix epoch, to the nearest second."""
-    # What was reckoned from two clocks may be a few microseconds off.
-    return datetime.fromtimestamp((wall_us + 500_000) // 1_000_000, UTC).isoformat()
-
-
 def _body(page: Page, members: Sequence[Member], there: Sequence[Button]) -> Iterator[str]:
     if page.screen is Screen.REGISTRATION:
         yield from _registration(members, there)
+        yield from _failures(page, members)
     elif page.screen is Screen.VERSION:
         yield "FineDataLink, " + ("registered" if all(each.status in OPEN for each in members) else "not registered")
     elif page.screen is Screen.FORM:
         yield from _rows([("Authentication Method", page.method or "-"), ("Server Address", page.server or "-")])
-        yield from filter(None, [page.complaint])
+        yield from [] if page.complaint is None else [str(page.complaint)]
     elif page.screen is Screen.RESULT:
         for member in members:
             yield from _rows([*_named(member.name, members), *_registration_of(member)])
-    elif page.screen is Screen.PROMPT:
+    elif page.screen is Screen.UNBIND:
+        yield from _rows([(each.name, each.status.value) for each in members if each.name == page.node])
+        yield from [] if page.complaint is None else [str(page.complaint)]
+    elif page.screen is Screen.UNBOUND:
+        unbound = [attempt.name for attempt in page.attempts]
+        yield from _rows([(each.name, each.status.value) for each in members if each.name in unbound])
+    elif page.screen in (Screen.PROMPT, Screen.NOT_UNBOUND):
         yield from _prompt(page.attempts)
     elif page.screen is Screen.DETAILS:
-        for name, failure in _viewed(page, members):
+        for name, failure in viewed(page, members):
             yield from _rows([*_named(name, members), *_details(failure)])
 
 
@@ -55,27 +55,30 @@ def _registration_of(member: Member) -> Iterator[tuple[str, str]]:
     yield "status", member.status.value
     if member.capacity is not None:
         yield "Max Connections", str(member.capacity)
+    if member.grant is not None:
+        for item in granted(member.grant):
+            yield item.label, ", ".join(item.values) or item.otherwise
 
 
 def _registration(members: Sequence[Member], there: Sequence[Button]) -> Iterator[str]:
-    """What Registration Management shows: what each node is, why it fails, and when each has failed (R036)."""
+    """What Registration Information shows: what each node is, why it fails, and what can be done about it."""
     yield "Registration Information"
     rows = []
     for each in members:
-        failure = [] if each.failing is None else [described(each.failing), _link(there, each.name)]
-        rows.append([each.name, each.status.value, *failure])
+        failure = [] if each.failing is None else [described(each.failing)]
+        links = " ".join(f"[{button.text}]" for button in there if button.node == each.name)
+        rows.append([each.name, each.status.value, *failure, *filter(None, [links])])
     yield from _rows(rows)
-    failures = [(row.wall_us, each.name, described(row.code)) for each in members for row in each.rows]
-    if failures:
+
+
+def _failures(page: Page, members: Sequence[Member]) -> Iterator[str]:
+    found = failures(page, members)
+    if found:
         yield "Failures"
-    # Of several at one instant the nodes' order is kept.
-    failures.sort(key=lambda failure: failure[0])
-    yield from _rows([(date(at), *([name] if len(members) > 1 else []), why) for at, name, why in failures])
-
-
-def _link(there: Sequence[Button], node: str) -> str:
-    """Return the button that is about ``node``, empty if there is none."""
-    return next((f"[{each.text}]" for each in there if each.node == node), "")
+    several = len(members) > 1
+    yield from _rows(
+        [(shown_date(row.wall_us), *([name] if several else []), described(row.code)) for name, row in found]
+    )
 
 
 def _prompt(attempts: Sequence[Attempt]) -> Iterator[str]:
@@ -86,20 +89,10 @@ def _prompt(attempts: Sequence[Attempt]) -> Iterator[str]:
         yield from _rows([(each.name, reason) for each, reason in zip(attempts, reasons, strict=True)])
 
 
-def _viewed(page: Page, members: Sequence[Member]) -> list[tuple[str, FailureRow]]:
-    """Return the failures of which the details are shown, each with its node."""
-    shown = (
-        [(each.name, each.failure) for each in members if each.name == page.node]
-        if page.node
-        else [(each.name, each.failure) for each in page.attempts]
-    )
-    return [(name, failure) for name, failure in shown if failure is not None]
-
-
 def _details(failure: FailureRow) -> Iterator[tuple[str, str]]:
     """The columns of the table of reasons, and the time (R107 to R119)."""
     code = failure.code
-    yield "time", date(failure.wall_us)
+    yield "time", shown_date(failure.wall_us)
     yield "error code", code.label or "-"
     yield "error name", code.shown_name
     yield "reason", code.reason

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import click
 
-from fake_fdl_nodes.failures import described
+from fake_fdl_nodes.failure_list import csv_text, listed
+from fake_fdl_nodes.failures import described, shown_date
 from fake_fdl_nodes.fleet import NodeSetup
-from fake_fdl_nodes.node import HOLDING, LEASE_US, OPEN, PERIOD_US, Effect, Ending, Node
-from fake_fdl_nodes.page_text import date, lines
+from fake_fdl_nodes.node import HOLDING, LEASE_US, OPEN, PERIOD_US, Ending
+from fake_fdl_nodes.page_text import lines
 from fake_fdl_nodes.program.pages import Installed, look, walk
-from fake_fdl_nodes.program.registering import as_before, known, own_name, registering, run_node
+from fake_fdl_nodes.program.registering import as_before, known, own_name, registering, run_node, unbinding
 from fake_fdl_nodes.program.state_file import StateError, boot_id, load, now, only_one
 
 __all__ = ["main"]
@@ -128,13 +129,8 @@ def run(path: Path, poll_seconds: float | None, once: bool) -> None:
 @_state
 def unbind(path: Path) -> None:
     """Give the node's slot back."""
-
-    def give_back(node: Node) -> list[Effect]:
-        node.poll_due_us = None  # The poll of a start would take the place of this request.
-        return node.unbind(now())
-
     with _told(), only_one(path):
-        ended, _ = run_node(path, load(path, now(), boot_id()), give_back, _tell, once=True)
+        ended, _ = run_node(path, load(path, now(), boot_id()), unbinding, _tell, once=True)
     raise SystemExit(int(ended is not Ending.POSITIVE))
 
 
@@ -151,10 +147,10 @@ def status(path: Path) -> None:
         rows.append(("status", state.status.value))
         rows.append(("access", "open" if state.status in OPEN else "closed"))
         if state.contact_us is not None and state.status in HOLDING:
-            rows.append(("last contact", date(at.wall_us + state.contact_us - at.boot_us)))
-            rows.append(("registered until", date(at.wall_us + state.contact_us + LEASE_US - at.boot_us)))
+            rows.append(("last contact", shown_date(at.wall_us + state.contact_us - at.boot_us)))
+            rows.append(("registered until", shown_date(at.wall_us + state.contact_us + LEASE_US - at.boot_us)))
         if state.expires_us is not None:
-            rows.append(("licence ends", date(at.wall_us + state.expires_us - at.boot_us)))
+            rows.append(("licence ends", shown_date(at.wall_us + state.expires_us - at.boot_us)))
         if state.capacity is not None:
             rows.append(("Max Connections", str(state.capacity)))
         if state.failures.shown is not None:
@@ -165,12 +161,17 @@ def status(path: Path) -> None:
 
 @main.command()
 @_state
-def failures(path: Path) -> None:
+@click.option("--csv", "as_table", is_flag=True, help="As a table (CSV), which fdl-harness outage reads.")
+def failures(path: Path, as_table: bool) -> None:
     """List the failures of the node, with their times and reasons (R036)."""
     with _told():
         kept = load(path, now(), boot_id())
+    if as_table:
+        rows = () if kept.state is None else kept.state.failures.rows
+        click.echo(csv_text(listed([(kept.setup.name, rows)])), nl=False)
+        return
     for row in kept.state.failures.rows if kept.state is not None else ():
-        click.echo(f"{date(row.wall_us)}  {described(row.code)}")
+        click.echo(f"{shown_date(row.wall_us)}  {described(row.code)}")
 
 
 @main.command()
@@ -213,7 +214,8 @@ def page(
     registers, once: `fdl-node run` goes on polling. A node that has been registered before stays as it is, but for what
     an option says.
 
-    Exit codes: 0 done, 1 Submit was pressed and not every node is registered, 2 the call or a file is wrong.
+    Exit codes: 0 done, 1 a button was pressed and not every node was granted what it asked for, 2 the call or a file is
+    wrong.
     """
     if len({path.resolve() for path in paths}) < len(paths):
         raise click.UsageError("--state: found the same file twice, expected one of its own for each node")

@@ -1,4 +1,4 @@
-"""Walks through the pages of real nodes, and has these registered when Submit is pressed."""
+"""Walks through the pages of real nodes, and has these ask for what Submit and Unbind stand for."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fake_fdl_nodes.fleet import NodeSetup
-from fake_fdl_nodes.node import Ending
+from fake_fdl_nodes.node import Ending, Node
 from fake_fdl_nodes.page import FIELDS, Attempt, Member, Page, Screen, answered, click, fill
-from fake_fdl_nodes.program.registering import as_before, known, registering, run_node
-from fake_fdl_nodes.program.state_file import Kept, StateError, now, only_one
+from fake_fdl_nodes.program.registering import as_before, known, registering, run_node, unbinding
+from fake_fdl_nodes.program.state_file import Kept, StateError, boot_id, load, now, only_one
 
-__all__ = ["Installed", "look", "walk"]
+__all__ = ["Installed", "checked_together", "look", "outcome", "walk"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,16 +72,28 @@ def walk(steps: Sequence[str], nodes: Sequence[Installed]) -> Page:
         page = fill(page, field, value) if equals and field in FIELDS else click(page, step, look(nodes))
         if page.screen is Screen.SENT:
             page = answered(page, _register(nodes, page.server))
+        elif page.screen is Screen.UNBINDING:
+            page = answered(page, [_unbind(next(node for node in nodes if node.name == page.node))])
     return page
+
+
+def checked_together(nodes: Sequence[Installed], server: str) -> list[Kept]:
+    """Return each node as it is to register at ``server``.
+
+    :raises ValueError: if one of them cannot register, or they do not belong together.
+    :raises OSError: if the server's host is not known.
+    """
+    fresh = [node.registering(server) for node in nodes]
+    clusters = {each.setup.cluster for each in fresh}
+    if len(fresh) > 1 and (None in clusters or len(clusters) > 1):
+        raise ValueError("--cluster: the nodes are not of one cluster, expected the same one for every --state")
+    return fresh
 
 
 def _register(nodes: Sequence[Installed], server: str) -> list[Attempt]:
     """Register each node, in order: a cluster's members have a slot each, and each has its own answer (R105)."""
     # Nothing is sent before everything is known to be right.
-    fresh = [node.registering(server) for node in nodes]
-    clusters = {each.setup.cluster for each in fresh}
-    if len(fresh) > 1 and (None in clusters or len(clusters) > 1):
-        raise ValueError("--cluster: the nodes are not of one cluster, expected the same one for every --state")
+    fresh = checked_together(nodes, server)
     return [_attempt(node.path, each) for node, each in zip(nodes, fresh, strict=True)]
 
 
@@ -89,8 +101,22 @@ def _attempt(path: Path, new: Kept) -> Attempt:
     with only_one(path):
         kept = as_before(new, path)
         ended, node = run_node(path, kept, lambda node: node.register(now()), lambda _: None, once=True)
+    return outcome(kept.setup.name, ended, node)
+
+
+def _unbind(node: Installed) -> Attempt:
+    with only_one(node.path):
+        ended, after = run_node(node.path, load(node.path, now(), boot_id()), unbinding, lambda _: None, once=True)
+    return outcome(node.name, ended, after)
+
+
+def outcome(name: str, ended: Ending | None, node: Node) -> Attempt:
+    """Return what came of the request of ``node`` that has ``ended``.
+
+    :raises StateError: if it was abandoned.
+    """
     if ended is Ending.POSITIVE:
-        return Attempt(kept.setup.name, None)
+        return Attempt(name, None)
     if ended is Ending.NEGATIVE or ended is Ending.UNANSWERED:
-        return Attempt(kept.setup.name, node.failures.rows[-1])
-    raise StateError(f"{path}: the node was told to end before it was answered; press Submit again")
+        return Attempt(name, node.failures.rows[-1])
+    raise StateError(f"{name}: the node was told to end before it was answered; press the button again")

@@ -18,7 +18,7 @@ from fake_fdl_nodes.server_address import server_address
 from reference_server.protocol import SIMULATED_KEY, parse_address
 from reference_server.readings import LITERAL
 
-__all__ = ["as_before", "known", "own_name", "registering", "run_node"]
+__all__ = ["as_before", "known", "own_name", "registering", "run_node", "unbinding"]
 
 _TIMEOUT_US = 30_000_000
 
@@ -76,6 +76,12 @@ def run_node(
     client = Client(kept.server, ca=None if kept.ca is None else Path(kept.ca), address=kept.address)
     tell(f"{kept.setup.name} at {kept.server}, {node.status.value}")
     return asyncio.run(Runner(node, client, path, kept, tell).run(ask, once=once)), node
+
+
+def unbinding(node: Node) -> list[Effect]:
+    """Have a node that has just been started give its slot back."""
+    node.poll_due_us = None  # The poll of a start would take the place of this request.
+    return node.unbind(now())
 
 
 def own_name() -> str:

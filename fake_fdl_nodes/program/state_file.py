@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from fake_fdl_nodes.failures import FailureRow, SavedFailures
 from fake_fdl_nodes.fleet import NodeSetup
 from fake_fdl_nodes.node import HOLDING, NodeState, Status
 from reference_server.files import write_whole
-from reference_server.protocol import FORMAT, Code, Instant, format_address, parse_address
+from reference_server.protocol import FORMAT, Code, Details, Instant, format_address, parse_address
 
 __all__ = ["Kept", "StateError", "boot_id", "checked", "load", "now", "only_one", "save"]
 
@@ -104,6 +104,7 @@ def save(path: Path, kept: Kept, at: Instant, boot: str) -> None:
             "failures": [[row.wall_us, int(row.code)] for row in failures.rows],
             "shown": None if failures.shown is None else int(failures.shown),
             "since_success": failures.since_success,
+            "grant": None if state.grant is None else asdict(state.grant),
         }
     write_whole(path, (json.dumps(body, indent=1) + "\n").encode(), mode=0o600)
 
@@ -175,10 +176,25 @@ def _state(body: dict[str, Any]) -> NodeState:
         capacity=None if body["capacity"] is None else _number(body["capacity"], 1),
         strikes=_number(body["strikes"], 0),
         failures=failures,
+        # A file of an earlier version has none.
+        grant=None if body.get("grant") is None else _grant(body["grant"]),
     )
     if state.status in HOLDING and state.contact_us is None:
         raise ValueError("a registered node without a contact")
     return state
+
+
+def _grant(body: dict[str, Any]) -> Details:
+    for key in ("function_points", "access_domains", "application_names"):
+        if type(body[key]) is not list or not all(isinstance(each, str) for each in body[key]):
+            raise ValueError(f"the {key} of the grant are no texts")
+    return Details(
+        function_points=tuple(body["function_points"]),
+        access_domains=tuple(body["access_domains"]),
+        access_ports=tuple(_number(port, 1) for port in body["access_ports"]),
+        application_names=tuple(body["application_names"]),
+        expires_us=None if body["expires_us"] is None else _number(body["expires_us"]),
+    )
 
 
 def _number(value: Any, least: int | None = None) -> int:

@@ -469,7 +469,7 @@ def test_what_is_kept_is_all_of_the_grant() -> None:
     details = replace(DETAILS, expires_us=EPOCH + 6 * HOUR)
     bench.answered(HOUR + 10 * MS, bench.grant(server_time_us=EPOCH + HOUR, details=details))
     kept = bench.node.saved()
-    assert kept == NodeState(1, REGISTERED, HOUR, 6 * HOUR, 1, 0, SavedFailures((), None, False))
+    assert kept == NodeState(1, REGISTERED, HOUR, 6 * HOUR, 1, 0, SavedFailures((), None, False), details)
     # A clock that shows 2 h more, as after a reboot.
     assert kept.later_by(2 * HOUR) == kept._replace(contact_us=3 * HOUR, expires_us=8 * HOUR)
     never = kept._replace(contact_us=None, expires_us=None)

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_fdl_nodes.failures import FailureRow, SavedFailures
+from fake_fdl_nodes.failures import FailureRow, SavedFailures, dated, shown_date
 from fake_fdl_nodes.node import NodeState, Status
-from fake_fdl_nodes.page import FIELDS, LEADS, Attempt, Button, Member, Page, Screen, answered, buttons, click, fill
-from fake_fdl_nodes.page_text import date, lines
-from reference_server.protocol import Code
+from fake_fdl_nodes.page import (
+    FIELDS,
+    LEADS,
+    WAITING,
+    Attempt,
+    Button,
+    Member,
+    Page,
+    Screen,
+    answered,
+    buttons,
+    click,
+    fill,
+    granted,
+)
+from fake_fdl_nodes.page_text import lines
+from reference_server.protocol import Code, Details
 
 #: 2026-03-01T00:00:00Z, in microseconds since the Unix epoch.
 EPOCH = 1_772_323_200_000_000
@@ -19,8 +35,8 @@ FULL = FailureRow(EPOCH, Code.REGISTER_OUT_OF_LIMIT)
 AWAY = FailureRow(EPOCH + 1_000_000, Code.NO_CONNECTION)
 NEW = Member("alone")
 REGISTERED = Member("first", Status.REGISTERED, capacity=2)
-REFUSED = Member("second", rows=(FULL,), failing=Code.REGISTER_OUT_OF_LIMIT)
-UNREACHED = Member("third", Status.INTERRUPTED, 2, (FULL, AWAY), Code.NO_CONNECTION)
+REFUSED = Member("second", rows=(FULL,), failing=Code.REGISTER_OUT_OF_LIMIT, asked=True)
+UNREACHED = Member("third", Status.INTERRUPTED, 2, (FULL, AWAY), Code.NO_CONNECTION, asked=True)
 CLUSTER = [REGISTERED, REFUSED, UNREACHED]
 FORM = Page(screen=Screen.FORM, method="Private Cloud", server=SERVER)
 SENT = click(FORM, "Submit", [NEW])
@@ -41,6 +57,13 @@ WAYS = [
     (Screen.PROMPT, "Details", Screen.DETAILS),
     (Screen.PROMPT, "Back", Screen.REGISTRATION),
     (Screen.DETAILS, "Back", Screen.REGISTRATION),
+    # Of giving a slot back the document names no page (Q47): ours is like the others.
+    (Screen.REGISTRATION, "Unbind", Screen.UNBIND),
+    (Screen.UNBIND, "Unbind", Screen.UNBINDING),
+    (Screen.UNBIND, "Back", Screen.REGISTRATION),
+    (Screen.UNBOUND, "Back", Screen.REGISTRATION),
+    (Screen.NOT_UNBOUND, "Details", Screen.DETAILS),
+    (Screen.NOT_UNBOUND, "Back", Screen.REGISTRATION),
 ]
 
 
@@ -81,10 +104,13 @@ def test_no_click_leads_out_of_the_table_and_back_leads_to_registration_manageme
         there = buttons(page, members)
         assert len({each.text for each in there}) == len(there)
         before = page
-        if page.screen is Screen.SENT:
+        if page.screen in WAITING:
             failures = [data.draw(st.sampled_from([None, FULL, AWAY])) for _ in members]
             page = answered(page, [Attempt(each.name, row) for each, row in zip(members, failures, strict=True)])
-            assert page.screen is (Screen.PROMPT if any(failures) else Screen.RESULT)
+            if before.screen is Screen.SENT:
+                assert page.screen is (Screen.PROMPT if any(failures) else Screen.RESULT)
+            else:
+                assert page.screen is (Screen.NOT_UNBOUND if any(failures) else Screen.UNBOUND)
         elif page.screen is Screen.FORM and data.draw(st.booleans()):
             page = fill(fill(page, "Authentication Method", "Private Cloud"), "Server Address", SERVER)
             assert page.screen is Screen.FORM
@@ -139,19 +165,21 @@ def test_a_form_that_is_not_filled_in_stays(method: str, server: str, complaint:
     page = Page(screen=Screen.FORM, method=method, server=server)
     stayed = click(page, "Submit", [NEW])
     assert (stayed.screen, stayed.method, stayed.server) == (Screen.FORM, method, server)
-    assert stayed.complaint.startswith(complaint)
+    assert str(stayed.complaint).startswith(complaint)
     assert stayed.failed
-    assert stayed.complaint in lines(stayed, [NEW])
+    assert str(stayed.complaint) in lines(stayed, [NEW])
     # Whoever types again, or goes elsewhere, has read it.
-    assert fill(stayed, "Server Address", SERVER).complaint == ""
-    assert click(stayed, "Back", [NEW]).complaint == ""
+    assert fill(stayed, "Server Address", SERVER).complaint is None
+    assert click(stayed, "Back", [NEW]).complaint is None
 
 
 # What came of it.
 
 
 def test_an_answer_follows_a_submit_only() -> None:
-    with pytest.raises(ValueError, match="found an answer on the page 'FineDataLink', expected one after Submit only"):
+    with pytest.raises(
+        ValueError, match="found an answer on the page 'FineDataLink', expected one after Submit or Unbind only"
+    ):
         answered(Page(), [Attempt("alone", None)])
 
 
@@ -183,7 +211,7 @@ def test_a_failure_has_one_reason_its_details_and_a_way_back() -> None:
     assert lines(back, [REFUSED]) == [
         "System Management > Registration Management",
         "Registration Information",
-        f"  second  unregistered  {reason}  [View Error Details]",
+        f"  second  unregistered  {reason}  [View Error Details] [Unbind]",
         "Failures",
         f"  2026-03-01T00:00:00+00:00  {reason}",
         "[Version Information]",
@@ -213,7 +241,7 @@ def test_a_cluster_has_a_row_for_each_member_and_details_of_each_that_failed() -
     shown = lines(back, CLUSTER)
     assert [line.split()[0] for line in shown[2:5]] == ["first", "second", "third"]
     assert "[" not in shown[2]
-    assert shown[3].endswith("[View Error Details of second]")
+    assert shown[3].endswith("[View Error Details of second] [Unbind second]")
     third = text(click(back, "View Error Details of third", CLUSTER), *CLUSTER)
     assert "error code  /" in third
     assert "30007" not in third
@@ -239,6 +267,63 @@ def test_version_information_says_whether_all_are_registered() -> None:
     assert "FineDataLink, not registered" in lines(page, CLUSTER)
 
 
+# Giving a slot back.
+
+
+def test_a_slot_is_given_back_by_the_node_that_was_chosen() -> None:
+    asked = [REGISTERED._replace(asked=True), UNREACHED]
+    page = click(Page(screen=Screen.REGISTRATION), "Unbind third", asked)
+    assert lines(page, asked) == [
+        "System Management > Registration Management > Unbind",
+        "  third  interrupted",
+        "[Unbind] [Back]",
+    ]
+    sent = click(page, "Unbind", asked)
+    assert (sent.screen, sent.node) == (Screen.UNBINDING, "third")
+    after = [asked[0], UNREACHED._replace(status=Status.UNREGISTERED)]
+    assert lines(answered(sent, [Attempt("third", None)]), after) == [
+        "The slot was given back",
+        "  third  unregistered",
+        "[Back]",
+    ]
+    failed = answered(sent, [Attempt("third", AWAY)])
+    assert lines(failed, asked) == [
+        "Unbinding failed",
+        "/: the authorization server cannot be reached",
+        "[Details] [Back]",
+    ]
+    assert "error code  /" in text(click(failed, "Details", asked), *asked)
+
+
+def test_a_node_that_never_asked_anybody_has_nobody_to_give_a_slot_back_to() -> None:
+    with pytest.raises(ValueError, match="no button 'Unbind'; it has 'Version Information'"):
+        click(Page(screen=Screen.REGISTRATION), "Unbind", [NEW])
+
+
+# What was granted.
+
+
+def test_a_result_shows_all_of_the_grant() -> None:
+    # 2027-01-01T00:00:00Z: the first instant after the licence's last day.
+    details = Details(
+        function_points=("FineDataLink",),
+        access_domains=("a.example", "b.example"),
+        access_ports=(8080,),
+        application_names=(),
+        expires_us=1_798_761_600_000_000,
+    )
+    page = answered(SENT, [Attempt("first", None)])
+    assert lines(page, [REGISTERED._replace(grant=details)])[2:-1] == [
+        "  Max Connections   2",
+        "  Function points   FineDataLink",
+        "  Access domain     a.example, b.example",
+        "  Access port       8080",
+        "  Application name  any",
+        "  Expires           2027-01-01T00:00:00+00:00",
+    ]
+    assert granted(replace(details, expires_us=None))[-1] == ("Expires", (), "never")
+
+
 # A node by what it keeps.
 
 
@@ -247,7 +332,7 @@ def test_a_failure_is_shown_until_the_next_success(since_success: bool, failing:
     saved = SavedFailures((FULL, AWAY), Code.NO_CONNECTION, since_success)
     state = NodeState(3, Status.REGISTERED, 0, None, 5, 0, saved)
     member = Member.of("n", state)
-    assert member == Member("n", Status.REGISTERED, 5, (FULL, AWAY), failing)
+    assert member == Member("n", Status.REGISTERED, 5, (FULL, AWAY), failing, asked=True)
     assert member.failure == (AWAY if since_success else None)
 
 
@@ -259,4 +344,9 @@ def test_a_node_that_was_never_asked_is_unregistered() -> None:
 
 
 def test_a_date_is_the_nearest_second() -> None:
-    assert date(EPOCH - 3) == "2026-03-01T00:00:00+00:00"
+    assert shown_date(EPOCH - 3) == "2026-03-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(("wall_us", "year"), [(1 << 62, 9999), (-(1 << 62), 1)])
+def test_a_date_beyond_the_calendar_is_its_end(wall_us: int, year: int) -> None:
+    assert dated(wall_us).year == year

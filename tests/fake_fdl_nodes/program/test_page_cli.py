@@ -61,8 +61,13 @@ def test_submit_registers_the_node_as_the_command_would(server: Server) -> None:
     assert done.exit_code == 0, done.output
     assert done.output.splitlines() == [
         "Registration succeeded",
-        "  status           registered",
-        "  Max Connections  2",
+        "  status            registered",
+        "  Max Connections   2",
+        "  Function points   FineDataLink",
+        "  Access domain     any",
+        "  Access port       any",
+        "  Application name  any",
+        "  Expires           never",
         "[Back]",
     ]
     assert "status            registered" in call("status").output
@@ -108,6 +113,26 @@ def test_a_cluster_registers_member_by_member_and_shows_all(server: Server) -> N
     assert shown.output.splitlines()[1] == "  node        n-3"
     for state in "ab":
         assert call("unbind", "--state", state).exit_code == 0
+
+
+@pytest.mark.usefixtures("inside")
+def test_unbind_gives_the_slot_back_once(server: Server) -> None:
+    new = ("--application", "report1", "--ca", str(server.ca), "--address", "127.0.0.1", "--name", "n")
+    assert page(*submit(server.url), *new).exit_code == 0
+    unbind = (*MANAGEMENT, "Unbind", "Unbind")
+    done = page(*unbind)
+    assert done.exit_code == 0, done.output
+    assert done.output.splitlines() == ["The slot was given back", "  n  unregistered", "[Back]"]
+    with server.client() as client:
+        assert client.get("/v1/status").json()["registered"] == 0
+    again = page(*unbind)
+    assert again.exit_code == 1
+    assert again.output.splitlines()[0] == "Unbinding failed"
+    assert "20000 DO_NOT_NEED_DEACTIVATE" in again.output
+    (header, row) = call("failures", "--csv").output.splitlines()
+    assert header == "time,node,reason"
+    assert row.split(",")[1] == "n"
+    assert "20000 DO_NOT_NEED_DEACTIVATE" in row
 
 
 @pytest.mark.parametrize(

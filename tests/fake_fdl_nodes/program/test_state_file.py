@@ -13,7 +13,7 @@ from fake_fdl_nodes.failures import FailureRow, SavedFailures
 from fake_fdl_nodes.fleet import NodeSetup
 from fake_fdl_nodes.node import NodeState, Status
 from fake_fdl_nodes.program.state_file import Kept, StateError, load, only_one, save
-from reference_server.protocol import Code, Instant
+from reference_server.protocol import Code, Details, Instant
 
 HOUR = 3_600_000_000
 EPOCH = 1_772_323_200_000_000
@@ -25,6 +25,13 @@ STATE = NodeState(
     capacity=3,
     strikes=2,
     failures=SavedFailures((FailureRow(EPOCH, Code.NO_CONNECTION), FailureRow(EPOCH + 1, Code(0))), Code(0), True),
+    grant=Details(
+        function_points=("FineDataLink",),
+        access_domains=("a.example",),
+        access_ports=(8080, 8081),
+        application_names=(),
+        expires_us=EPOCH + 40 * HOUR,
+    ),
 )
 KEPT = Kept(
     setup=NodeSetup(name="授权", address=0x7F000001, application="r", cluster="c", domain="a.example", port=8080),
@@ -33,6 +40,14 @@ KEPT = Kept(
     address=None,
     state=STATE,
 )
+#: The items of a grant as the file has them.
+GRANT: dict[str, Any] = {
+    "function_points": [],
+    "access_domains": [],
+    "access_ports": [],
+    "application_names": [],
+    "expires_us": None,
+}
 AT = Instant(12 * HOUR, EPOCH + 12 * HOUR)
 
 
@@ -88,6 +103,11 @@ def test_what_is_no_state_file_is_refused(tmp_path: Path, wrong: bytes) -> None:
         ("failures", [[1]]),
         ("failures", [[1, 99999]]),
         ("shown", 99999),
+        ("grant", []),
+        ("grant", {"function_points": []}),
+        ("grant", GRANT | {"function_points": [1]}),
+        ("grant", GRANT | {"access_ports": ["80"]}),
+        ("grant", GRANT | {"expires_us": "never"}),
     ],
 )
 def test_a_damaged_part_is_noticed(tmp_path: Path, key: str, value: Any) -> None:
@@ -97,6 +117,15 @@ def test_a_damaged_part_is_noticed(tmp_path: Path, key: str, value: Any) -> None
     (tmp_path / "s").write_text(json.dumps(body))
     with pytest.raises(StateError, match="damaged"):
         load(tmp_path / "s", AT, "boot")
+
+
+def test_a_file_of_an_earlier_version_has_no_grant(tmp_path: Path) -> None:
+    save(tmp_path / "s", KEPT, AT, "boot")
+    body = json.loads((tmp_path / "s").read_text())
+    del body["state"]["grant"]
+    (tmp_path / "s").write_text(json.dumps(body))
+    found = load(tmp_path / "s", AT, "boot").state
+    assert found == STATE._replace(grant=None)
 
 
 @pytest.mark.parametrize(("key", "value"), [("server", 5), ("ca", 5), ("from", []), ("setup", {"name": "x"})])

@@ -170,4 +170,4 @@ def has_one_reason_for_all() -> None:
     def viewed(view: Callable[..., Any]) -> Callable[..., Any]:
         return lambda page, members: view(replace(page, node=""), members)[:1] if page.attempts else view(page, members)
 
-    wrap("fake_fdl_nodes.page_text._viewed", viewed)
+    wrap("fake_fdl_nodes.page_text.viewed", viewed)
