@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,7 +17,7 @@ from fake_fdl_nodes.failures import described, shown_date
 from fake_fdl_nodes.fleet import NodeSetup
 from fake_fdl_nodes.node import HOLDING, LEASE_US, OPEN, PERIOD_US, Ending
 from fake_fdl_nodes.page_text import lines
-from fake_fdl_nodes.program.pages import Installed, look, walk
+from fake_fdl_nodes.program.pages import Installed, check_together, look, walk
 from fake_fdl_nodes.program.registering import as_before, known, own_name, registering, run_node, unbinding
 from fake_fdl_nodes.program.state_file import StateError, boot_id, load, now, only_one
 
@@ -174,9 +176,7 @@ def failures(path: Path, as_table: bool) -> None:
         click.echo(f"{shown_date(row.wall_us)}  {described(row.code)}")
 
 
-@main.command()
-@click.argument("steps", metavar="[STEP]...", nargs=-1)
-@click.option(
+_states = click.option(
     "--state",
     "paths",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -185,15 +185,52 @@ def failures(path: Path, as_table: bool) -> None:
     show_default=True,
     help="The file in which a node keeps what it is. Once for each node of a cluster.",
 )
-@click.option("--application", help=f"{_APPLICATION} Needed for one that was never registered.")
-@_ca
-@click.option("--name", "names", multiple=True, help="A name for a new node. Once for each --state, or left out.")
-@click.option(
+_applications = click.option("--application", help=f"{_APPLICATION} Needed for one that was never registered.")
+_names = click.option(
+    "--name", "names", multiple=True, help="A name for a new node. Once for each --state, or left out."
+)
+_addresses = click.option(
     "--address",
     "addresses",
     multiple=True,
     help="The own IPv4 address to connect from and to report. Once for each --state, or left out.",
 )
+
+
+def _installed(
+    paths: Sequence[Path], names: Sequence[str], addresses: Sequence[str], ca: Path | None, **same: Any
+) -> list[Installed]:
+    """Return the nodes of ``paths``. ``same`` is what is said of all of them.
+
+    :raises click.UsageError: if they do not go together.
+    :raises StateError: if a state file is damaged.
+    """
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise click.UsageError("--state: found the same file twice, expected one of its own for each node")
+    for option, given in (("--name", names), ("--address", addresses)):
+        if given and len(given) != len(paths):
+            raise click.UsageError(
+                f"{option}: found {len(given)} of them, expected one for each --state ({len(paths)}) or none"
+            )
+    nodes = []
+    for path, name, address in zip_longest(paths, names, addresses):
+        before = known(path)
+        name = before.setup.name if before is not None else name or own_name()
+        nodes.append(
+            Installed(path=path, name=name, address=address, ca=None if ca is None else str(ca.resolve()), **same)
+        )
+    if len({node.name for node in nodes}) < len(nodes):
+        raise click.UsageError("two of the nodes have one name, expected a name of its own for each")
+    return nodes
+
+
+@main.command()
+@click.argument("steps", metavar="[STEP]...", nargs=-1)
+@_states
+@_applications
+@_ca
+@_names
+@_addresses
 @_domain
 @_access_port
 @_cluster
@@ -217,30 +254,10 @@ def page(
     Exit codes: 0 done, 1 a button was pressed and not every node was granted what it asked for, 2 the call or a file is
     wrong.
     """
-    if len({path.resolve() for path in paths}) < len(paths):
-        raise click.UsageError("--state: found the same file twice, expected one of its own for each node")
-    for option, given in (("--name", names), ("--address", addresses)):
-        if given and len(given) != len(paths):
-            raise click.UsageError(
-                f"{option}: found {len(given)} of them, expected one for each --state ({len(paths)}) or none"
-            )
     with _told():
-        nodes = []
-        for path, name, address in zip_longest(paths, names, addresses):
-            before = known(path)
-            node = Installed(
-                path=path,
-                name=before.setup.name if before is not None else name or own_name(),
-                application=application,
-                domain=domain,
-                port=access_port,
-                cluster=cluster,
-                ca=None if ca is None else str(ca.resolve()),
-                address=address,
-            )
-            nodes.append(node)
-        if len({node.name for node in nodes}) < len(nodes):
-            raise click.UsageError("two of the nodes have one name, expected a name of its own for each")
+        nodes = _installed(
+            paths, names, addresses, ca, application=application, domain=domain, port=access_port, cluster=cluster
+        )
         try:
             shown = walk(steps, nodes)
         except ValueError as error:
@@ -248,6 +265,63 @@ def page(
         for line in lines(shown, look(nodes)):
             click.echo(line)
     raise SystemExit(int(shown.failed))
+
+
+@main.command()
+@click.option(
+    "--listen",
+    default="127.0.0.1:8090",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where the pages are served. An address that is not of loopback lets other machines in; port 0 is a free one.",
+)
+@_states
+@_applications
+@_ca
+@_names
+@_addresses
+@_domain
+@_access_port
+@_cluster
+@_seconds
+def serve(
+    listen: str,
+    paths: tuple[Path, ...],
+    application: str | None,
+    ca: Path | None,
+    names: tuple[str, ...],
+    addresses: tuple[str, ...],
+    domain: str | None,
+    access_port: int | None,
+    cluster: str | None,
+    poll_seconds: float | None,
+) -> None:
+    """Serve the administrator's pages to a browser, and run the nodes that they are about, until Ctrl-C.
+
+    The address that it prints carries a token: whoever has it can register the nodes and unbind them.
+
+    Exit codes: 0 it was told to end, 2 the call, the address or a file is wrong.
+    """
+    # What serving needs takes longer to import than all else here.
+    from fake_fdl_nodes.program import serving
+
+    with _told(), ExitStack() as held:
+        try:
+            host, port = serving.listening(listen)
+        except ValueError as error:
+            raise click.UsageError(f"--listen: {error}") from None
+        opened = held.enter_context(serving.open_port(host, port))
+        for path in {path.resolve(): path for path in paths}.values():
+            held.enter_context(only_one(path))
+        nodes = _installed(
+            paths, names, addresses, ca, application=application, domain=domain, port=access_port, cluster=cluster
+        )
+        try:
+            check_together(nodes)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        secret, token = secrets.token_urlsafe(18), secrets.token_urlsafe(18)
+        serving.serve(nodes, opened, secret=secret, token=token, tell=_tell, poll_seconds=poll_seconds)
 
 
 if __name__ == "__main__":

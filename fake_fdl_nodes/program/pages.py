@@ -10,9 +10,9 @@ from fake_fdl_nodes.fleet import NodeSetup
 from fake_fdl_nodes.node import Ending, Node
 from fake_fdl_nodes.page import FIELDS, Attempt, Member, Page, Screen, answered, click, fill
 from fake_fdl_nodes.program.registering import as_before, known, registering, run_node, unbinding
-from fake_fdl_nodes.program.state_file import Kept, StateError, boot_id, load, now, only_one
+from fake_fdl_nodes.program.state_file import Kept, StateError, boot_id, checked, load, now, only_one
 
-__all__ = ["Installed", "checked_together", "look", "outcome", "walk"]
+__all__ = ["Installed", "check_together", "look", "outcome", "walk"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,24 +31,35 @@ class Installed:
     ca: str | None = None
     address: str | None = None
 
-    def registering(self, server: str) -> Kept:
-        """Return it as it is to register at ``server``.
+    def setup(self) -> NodeSetup:
+        """Return it as it is installed when it registers, but for its address.
 
-        :raises ValueError: if something of it is wrong or missing, with what was expected.
+        :raises ValueError: if something of it is missing, with what was expected.
         """
         before = known(self.path)
         if before is None and self.application is None:
             raise ValueError(f"--application: found none, expected one, since {self.path} was never registered")
         old = NodeSetup(name=self.name, address=0, application="") if before is None else before.setup
-        setup = replace(
-            old,
-            application=self.application or old.application,
-            domain=self.domain or old.domain,
-            port=self.port or old.port,
-            cluster=self.cluster or old.cluster,
+        return checked(
+            replace(
+                old,
+                application=old.application if self.application is None else self.application,
+                domain=old.domain if self.domain is None else self.domain,
+                port=old.port if self.port is None else self.port,
+                cluster=old.cluster if self.cluster is None else self.cluster,
+            )
         )
+
+    def registering(self, server: str) -> Kept:
+        """Return it as it is to register at ``server``.
+
+        :raises ValueError: if something of it is wrong or missing, with what was expected.
+        :raises OSError: if the server's host is not known.
+        """
+        before = known(self.path)
         ca = self.ca or (None if before is None else before.ca)
-        return registering(setup, server, ca=ca, address=self.address or (None if before is None else before.address))
+        address = self.address or (None if before is None else before.address)
+        return registering(self.setup(), server, ca=ca, address=address)
 
 
 def look(nodes: Sequence[Installed]) -> list[Member]:
@@ -77,23 +88,21 @@ def walk(steps: Sequence[str], nodes: Sequence[Installed]) -> Page:
     return page
 
 
-def checked_together(nodes: Sequence[Installed], server: str) -> list[Kept]:
-    """Return each node as it is to register at ``server``.
+def check_together(nodes: Sequence[Installed]) -> None:
+    """Make sure that the nodes can register, and belong together.
 
-    :raises ValueError: if one of them cannot register, or they do not belong together.
-    :raises OSError: if the server's host is not known.
+    :raises ValueError: if not, with what was expected.
     """
-    fresh = [node.registering(server) for node in nodes]
-    clusters = {each.setup.cluster for each in fresh}
-    if len(fresh) > 1 and (None in clusters or len(clusters) > 1):
+    clusters = {node.setup().cluster for node in nodes}
+    if len(nodes) > 1 and (None in clusters or len(clusters) > 1):
         raise ValueError("--cluster: the nodes are not of one cluster, expected the same one for every --state")
-    return fresh
 
 
 def _register(nodes: Sequence[Installed], server: str) -> list[Attempt]:
     """Register each node, in order: a cluster's members have a slot each, and each has its own answer (R105)."""
     # Nothing is sent before everything is known to be right.
-    fresh = checked_together(nodes, server)
+    check_together(nodes)
+    fresh = [node.registering(server) for node in nodes]
     return [_attempt(node.path, each) for node, each in zip(nodes, fresh, strict=True)]
 
 

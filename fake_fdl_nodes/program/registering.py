@@ -18,7 +18,7 @@ from fake_fdl_nodes.server_address import server_address
 from reference_server.protocol import SIMULATED_KEY, parse_address
 from reference_server.readings import LITERAL
 
-__all__ = ["as_before", "known", "own_name", "registering", "run_node", "unbinding"]
+__all__ = ["as_before", "known", "own_name", "registering", "run_node", "runner_of", "unbinding"]
 
 _TIMEOUT_US = 30_000_000
 
@@ -54,6 +54,22 @@ def as_before(new: Kept, path: Path) -> Kept:
     return replace(new, setup=replace(new.setup, name=before.setup.name), state=before.state)
 
 
+def runner_of(path: Path, kept: Kept, tell: Callable[[str], None], *, poll_seconds: float | None = None) -> Runner:
+    """Return a program for a node, which has not started.
+
+    :param tell: told what happens, a line at a time.
+    :param poll_seconds: how often it polls, if not every two hours.
+    :raises OSError: if its certificate cannot be used.
+    """
+    period_us = PERIOD_US if poll_seconds is None else int(poll_seconds * 1_000_000)
+    node = Node(kept.setup, LITERAL, timeout_us=_TIMEOUT_US, key=SIMULATED_KEY, period_us=period_us)
+    if kept.state is not None:
+        node.restore(kept.state)
+    client = Client(kept.server, ca=None if kept.ca is None else Path(kept.ca), address=kept.address)
+    tell(f"{kept.setup.name} at {kept.server}, {node.status.value}")
+    return Runner(node, client, path, kept, tell)
+
+
 def run_node(
     path: Path,
     kept: Kept,
@@ -65,17 +81,14 @@ def run_node(
 ) -> tuple[Ending | None, Node]:
     """Run the node, have it do what ``ask`` says, and return how its last request ended, and the node.
 
-    :param tell: told what happens, a line at a time.
     :param once: whether it ends when that has been answered.
-    :param poll_seconds: how often it polls, if not every two hours.
     """
-    period_us = PERIOD_US if poll_seconds is None else int(poll_seconds * 1_000_000)
-    node = Node(kept.setup, LITERAL, timeout_us=_TIMEOUT_US, key=SIMULATED_KEY, period_us=period_us)
-    if kept.state is not None:
-        node.restore(kept.state)
-    client = Client(kept.server, ca=None if kept.ca is None else Path(kept.ca), address=kept.address)
-    tell(f"{kept.setup.name} at {kept.server}, {node.status.value}")
-    return asyncio.run(Runner(node, client, path, kept, tell).run(ask, once=once)), node
+
+    async def run() -> tuple[Ending | None, Node]:
+        runner = runner_of(path, kept, tell, poll_seconds=poll_seconds)
+        return await runner.run(ask, once=once), runner.node
+
+    return asyncio.run(run())
 
 
 def unbinding(node: Node) -> list[Effect]:

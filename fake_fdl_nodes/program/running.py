@@ -10,6 +10,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class Runner:
     """
 
     def __init__(self, node: Node, client: Client, path: Path, kept: Kept, tell: Callable[[str], None]) -> None:
-        self._node = node
+        self.node = node
         self._client = client
         self._path = path
         self._kept = kept
@@ -45,45 +46,81 @@ class Runner:
         self._request: asyncio.Task[Answer | None] | None = None
         self._number = 0
         self._ending: Ending | None = None
+        self._told_to_end = False
+        #: Set by whatever the run has to look at before the next timer.
+        self._stirred = asyncio.Event()
+        #: Who waits for the ending of a request, by its number.
+        self._waiting: dict[int, asyncio.Future[Ending]] = {}
 
     async def run(self, ask: Callable[[Node], list[Effect]], *, once: bool) -> Ending | None:
         """Start the node, do what ``ask`` says, and go on until told to end, or ``once``: until that is answered.
 
         Return how the last request ended, ``None`` if there was none.
         """
-        ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, ended.set)
-        node = self._node
-        self._carry_out([*node.start(now()), *ask(node)])
-        self._fire()  # The poll of a start is due at once.
+            loop.add_signal_handler(number, self.end)
+        self.start()
+        self._carry_out(ask(self.node))
+        await self.go_on(once=once)
+        return self._ending
+
+    def start(self) -> None:
+        """Start the node. What it waits for comes when it goes on."""
+        self._carry_out(self.node.start(now()))
+
+    def ask(self, ask: Callable[[Node], list[Effect]]) -> asyncio.Future[Ending]:
+        """Have the node, which has been started, ask for something, and return what will tell how that ends.
+
+        :raises OSError: if the state file cannot be written; then nothing is sent.
+        """
+        self._carry_out(ask(self.node))
+        assert self.node.outstanding is not None, "a running node asks"
+        asked = asyncio.get_running_loop().create_future()
+        self._waiting[self.node.outstanding.number] = asked
+        self._stirred.set()
+        return asked
+
+    def end(self) -> None:
+        """Tell it to end."""
+        self._told_to_end = True
+        self._stirred.set()
+
+    async def go_on(self, *, once: bool = False) -> None:
+        """Do what comes, until told to end, or ``once``: until nothing is outstanding.
+
+        :raises OSError: if the state file cannot be written.
+        """
+        node = self.node
         awake_us = _slept_us()
-        end = loop.create_task(ended.wait())
         try:
-            while not ended.is_set() and not (once and node.outstanding is None):
-                await self._wait(end)
+            self._fire()  # The poll of a start is due at once.
+            while not self._told_to_end and not (once and node.outstanding is None):
+                await self._wait()
                 if (slept_us := _slept_us()) - awake_us > _SLEPT_US:
                     self._carry_out(node.resume(now()))
                 awake_us = slept_us
                 self._answered()
                 self._fire()
         finally:
-            end.cancel()
             if self._request is not None:
                 self._request.cancel()
-            if not once or node.outstanding is not None:
-                self._carry_out(node.stop())
-            await self._client.close()
-        return self._ending
+            try:
+                if not once or node.outstanding is not None:
+                    self._carry_out(node.stop())
+            finally:
+                for asked in self._waiting.values():
+                    if not asked.done():
+                        asked.set_result(Ending.ABANDONED)
+                await self._client.close()
 
-    async def _wait(self, end: asyncio.Task[bool]) -> None:
-        timer = self._node.next_timer()
+    async def _wait(self) -> None:
+        timer = self.node.next_timer()
         seconds = _LONGEST_WAIT if timer is None else min(_LONGEST_WAIT, max(0, timer[0] - now().boot_us) / 1_000_000)
-        tasks: list[asyncio.Task[bool] | asyncio.Task[Answer | None]] = [end]
-        if self._request is not None:
-            tasks.append(self._request)
-        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stirred.wait()
+        self._stirred.clear()
 
     def _answered(self) -> None:
         task = self._request
@@ -94,18 +131,18 @@ class Runner:
             answer = task.result()
         except NotConnectedError as error:
             self._tell(f"no connection: {error}")
-            self._carry_out(self._node.connection_refused(self._number, now()))
+            self._carry_out(self.node.connection_refused(self._number, now()))
             return
         if answer is not None:
-            self._carry_out(self._node.answer(answer, now()))
+            self._carry_out(self.node.answer(answer, now()))
 
     def _fire(self) -> None:
-        while (timer := self._node.next_timer()) is not None and timer[0] <= (at := now()).boot_us:
+        while (timer := self.node.next_timer()) is not None and timer[0] <= (at := now()).boot_us:
             late_us = at.boot_us - timer[0]
             if late_us < _SLEPT_US:
                 # A timer is handled as if at its due instant, or the rhythm of polls would slip.
                 at = Instant(timer[0], at.wall_us - late_us)
-            self._carry_out(self._node.fire(timer[1], at))
+            self._carry_out(self.node.fire(timer[1], at))
 
     def _carry_out(self, effects: Sequence[Effect]) -> None:
         if not effects:
@@ -123,6 +160,9 @@ class Runner:
 
     def _ended(self, effect: Ended) -> None:
         self._ending = effect.ending
+        asked = self._waiting.pop(effect.number, None)
+        if asked is not None and not asked.done():
+            asked.set_result(effect.ending)
         if effect.ending is Ending.POSITIVE:
             self._tell(f"request {effect.number} was granted")
         elif self._request is not None and effect.number == self._number:
@@ -134,9 +174,10 @@ class Runner:
         assert not isinstance(request, bytes), "a right node sends requests"
         self._number = request.number
         self._request = asyncio.get_running_loop().create_task(self._client.ask(request))
+        self._request.add_done_callback(lambda _: self._stirred.set())
 
     def _save(self) -> None:
-        save(self._path, replace(self._kept, state=self._node.saved()), now(), self._boot)
+        save(self._path, replace(self._kept, state=self.node.saved()), now(), self._boot)
 
 
 def _slept_us() -> int:
