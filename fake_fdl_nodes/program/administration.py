@@ -170,11 +170,11 @@ class _Administration:
         except ValueError:
             raise HTTPException(400) from None
         if sent.screen not in WAITING:
-            return self._document(request, sent, nodes, status=422)
+            return self._document(request, sent, nodes)
         try:
             done = answered(sent, await self._ask(sent, nodes))
         except NotAskedError as error:
-            return self._document(request, replace(page, complaint=error.complaint), nodes, status=409)
+            return self._document(request, replace(page, complaint=error.complaint), nodes)
         number = secrets.token_urlsafe(6)
         self._outcomes[number] = done
         if len(self._outcomes) > _MOST_OUTCOMES:
@@ -228,9 +228,9 @@ class _Administration:
             raise HTTPException(404)
         return page
 
-    def _document(self, request: Request, page: Page, nodes: Nodes, status: int = 200) -> Response:
+    def _document(self, request: Request, page: Page, nodes: Nodes) -> Response:
         text = document(page, nodes.members(), _language(request), self._places(request))
-        return HTMLResponse(text, status, HEADERS | {"vary": "cookie, accept-language"})
+        return HTMLResponse(text, headers=HEADERS | {"vary": "cookie, accept-language"})
 
     def _places(self, request: Request) -> Places:
         query = request.query_params
