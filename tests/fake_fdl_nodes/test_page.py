@@ -345,6 +345,8 @@ def test_a_node_that_was_never_asked_is_unregistered() -> None:
 
 def test_a_date_is_the_nearest_second() -> None:
     assert shown_date(EPOCH - 3) == "2026-03-01T00:00:00+00:00"
+    assert shown_date(EPOCH + 499_999) == "2026-03-01T00:00:00+00:00"
+    assert shown_date(EPOCH + 500_000) == "2026-03-01T00:00:01+00:00"
 
 
 @pytest.mark.parametrize(("wall_us", "year"), [(1 << 62, 9999), (-(1 << 62), 1)])

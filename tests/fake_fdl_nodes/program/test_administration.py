@@ -277,7 +277,8 @@ def test_nothing_is_sent_twice_at_a_time() -> None:
         nodes = Simulated([setup("n")], gate=asyncio.Event())
         browser = Browser(nodes)
         pressed = [asyncio.create_task(browser.asked("POST", "register", data=FORM)) for _ in range(2)]
-        (done,), (waiting,) = await asyncio.wait(pressed, return_when=asyncio.FIRST_COMPLETED)
+        # If neither is refused, both wait for the gate without end.
+        (done,), (waiting,) = await asyncio.wait(pressed, timeout=10, return_when=asyncio.FIRST_COMPLETED)
         assert "under way already" in done.result().text
         assert nodes.nodes["n"].number == 0
         # Whatever the first waits for, the pages are there.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
@@ -15,7 +16,12 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
+from fake_fdl_nodes.node import Status
+from fake_fdl_nodes.page import Attempt
+from fake_fdl_nodes.program.administration import NotAskedError
 from fake_fdl_nodes.program.cli import main
+from fake_fdl_nodes.program.pages import Installed
+from fake_fdl_nodes.program.served import ServedNodes
 from fake_fdl_nodes.program.serving import listening
 from tests.fake_fdl_nodes.program.served import ServedProcess
 from tests.programs import Server, free_port, licence, machine, unpacked
@@ -112,6 +118,64 @@ def test_it_registers_at_another_server_and_what_fails_is_listed(place: Place) -
         assert "the authorization server cannot be reached" in gone
         assert "Registration succeeded" in pressed(client, "register", server=place.server.url)
         assert "The slot was given back" in pressed(client, "unbind?node=n")
+
+
+def test_a_node_runs_once_however_often_it_is_registered(place: Place) -> None:
+    installed = Installed(
+        path=place.state, name="n", application="report1", ca=str(place.server.ca), address="127.0.0.1"
+    )
+    troubles: list[BaseException] = []
+
+    def running() -> int:
+        return sum("Runner.go_on" in repr(task.get_coro()) for task in asyncio.all_tasks())
+
+    async def go() -> None:
+        nodes = ServedNodes([installed], lambda _: None, troubles.append)
+        nodes.start()
+        assert running() == 0
+        for _ in range(2):
+            assert await nodes.register(place.server.url) == [Attempt("n", None)]
+            assert running() == 1
+        (member,) = nodes.members()
+        assert (member.status, member.capacity, member.asked) == (Status.REGISTERED, 2, True)
+        assert await nodes.unbind("n") == [Attempt("n", None)]
+        await nodes.close()
+        assert running() == 0
+
+    asyncio.run(go())
+    assert troubles == []
+
+
+def test_what_ends_a_node_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = Installed(
+        path=place.state, name="n", application="report1", ca=str(place.server.ca), address="127.0.0.1"
+    )
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def go() -> None:
+        told = asyncio.get_running_loop().create_future()
+        nodes = ServedNodes([installed], lambda _: None, told.set_result)
+        assert await nodes.register(place.server.url) == [Attempt("n", None)]
+        monkeypatch.setattr("fake_fdl_nodes.program.running.save", full)
+        # What cannot be kept is not sent, and the page says so.
+        with pytest.raises(NotAskedError, match="No space left"):
+            await nodes.unbind("n")
+        await nodes.close()
+        assert "No space left" in str(await told)
+        monkeypatch.undo()
+        with pytest.raises(NotAskedError, match="n has ended; register it again"):
+            await nodes.unbind("n")
+        # It is registered as it was when that could be kept, and gives its slot back.
+        nodes = ServedNodes([installed], lambda _: None, lambda _: None)
+        nodes.start()
+        # The poll of the start goes out first; the unbind takes its place.
+        await asyncio.sleep(0)
+        assert await nodes.unbind("n") == [Attempt("n", None)]
+        await nodes.close()
+
+    asyncio.run(go())
 
 
 def test_a_host_that_is_not_known_is_told_and_nothing_is_sent(place: Place) -> None:
