@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+
+import uvicorn
 
 from fake_fdl_nodes.fleet import NodeSetup
 from fake_fdl_nodes.node import Effect, Node, Send
 from fake_fdl_nodes.page import Attempt, Complaint, Member
-from fake_fdl_nodes.program.administration import NotAskedError
+from fake_fdl_nodes.program.administration import NotAskedError, administration
+from fake_fdl_nodes.program.serving import open_port
 from reference_server.authority import Authority
 from reference_server.licence import Licence
 from reference_server.protocol import (
@@ -99,3 +104,17 @@ class Simulated:
 
     def _now(self) -> Instant:
         return Instant(self.now_us, EPOCH + self.now_us)
+
+
+@contextmanager
+def served(nodes: Simulated) -> Iterator[str]:
+    """Serve the pages of simulated nodes, and give their address."""
+    opened = open_port("127.0.0.1", 0)
+    app = administration(lambda _: nodes, token="token-of-forms")
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
+    thread.start()
+    yield f"http://127.0.0.1:{opened.getsockname()[1]}/"
+    server.should_exit = True
+    thread.join()
+    opened.close()

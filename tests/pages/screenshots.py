@@ -1,10 +1,16 @@
-"""Makes the pictures in docs/images again, of what docs/timeline.md and docs/outage.md show: ``make images``."""
+"""Makes the pictures in docs/images again, of what the pages of the documentation show: ``make images``.
+
+Those of a node's administration pages are made only where a font has Chinese characters, which all of them show.
+"""
 
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
@@ -24,6 +30,7 @@ from harness.runner import Job, run_one
 from harness.scenario import Scenario
 from harness.scenario_file import loads
 from reference_server.readings import LITERAL
+from tests.fake_fdl_nodes.simulated import FIRST_ADDRESS, LICENCE, Simulated, served, setup
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images"
@@ -44,6 +51,8 @@ def main(chromium: str) -> None:
         _take(page, "timeline-dark")
         _take(_open(browser, many, height=900), "timeline-many")
         _take(_open(browser, _outage(), height=860), "outage")
+        if _has_chinese():
+            _administration(browser)
         browser.close()
     write_picture(week, IMAGES / "picture.png")
     _shrink(IMAGES / "picture.png")
@@ -75,6 +84,35 @@ def _outage() -> Story:
     assert found is not None, "docs/outage.md shows no sunday.csv"
     record = parse_record(found[1], file="sunday.csv", options=Options(zone=UTC))
     return stories_of(diagnose(case_of(record)), most=1)[0][1]
+
+
+def _administration(browser: Browser) -> None:
+    """Take pictures of a cluster of which one node is registered, one is too many, and one is not licensed."""
+    nodes = Simulated(
+        [setup(f"fdl-{k}", FIRST_ADDRESS + 9 * k, cluster="c") for k in range(1, 4)],
+        replace(LICENCE, capacity=1, ranges=((FIRST_ADDRESS, FIRST_ADDRESS + 18),)),
+    )
+    with served(nodes) as url:
+        page = browser.new_page(viewport={"width": 1100, "height": 480}, locale="en-GB")
+        page.goto(f"{url}register")
+        page.get_by_label("Authentication Method").select_option("Private Cloud")
+        page.get_by_label("Server Address").fill(nodes.server)
+        _take(page, "node-page-form")
+        with page.expect_navigation():
+            page.get_by_role("button", name="Submit").click()
+        _take(page, "node-page-prompt")
+        page.set_viewport_size({"width": 1100, "height": 890})
+        page.goto(f"{url}registration")
+        _take(page, "node-page")
+        page.emulate_media(color_scheme="dark")
+        page.goto(f"{url}registration?language=zh")
+        _take(page, "node-page-zh")
+
+
+def _has_chinese() -> bool:
+    """Tell whether this machine has a font with Chinese characters."""
+    fonts = shutil.which("fc-list")
+    return fonts is not None and bool(subprocess.run([fonts, ":lang=zh-cn"], capture_output=True, check=True).stdout)
 
 
 def _story(scenario: Scenario) -> Story:

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from playwright.sync_api import Page, expect
 
 from fake_fdl_nodes.languages import LANGUAGES
-from fake_fdl_nodes.program.administration import administration
-from fake_fdl_nodes.program.serving import open_port
 from harness.outage.reading import read_record
 from reference_server.protocol import Code, Instant, Register
 from tests.fake_fdl_nodes.program.served import ServedProcess
-from tests.fake_fdl_nodes.simulated import EPOCH, FIRST_ADDRESS, LICENCE, Simulated, setup
+from tests.fake_fdl_nodes.simulated import EPOCH, FIRST_ADDRESS, LICENCE, Simulated, served, setup
 from tests.pages.conftest import Opener
 from tests.programs import Server, licence, machine, unpacked
 
@@ -30,20 +25,6 @@ AXE = Path(__file__).parent / "axe.min.js"
 SERVER = "https://172.16.63.131:8081"
 NOWHERE = "https://172.16.63.132:8081"
 WAY = ("System Management", "Registration Management", "Version Information", "Register Now")
-
-
-@contextmanager
-def served(nodes: Simulated) -> Iterator[str]:
-    """Serve the pages of simulated nodes, and give their address."""
-    opened = open_port("127.0.0.1", 0)
-    app = administration(lambda _: nodes, token="token-of-forms")
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
-    thread.start()
-    yield f"http://127.0.0.1:{opened.getsockname()[1]}/"
-    server.should_exit = True
-    thread.join()
-    opened.close()
 
 
 @pytest.fixture
