@@ -133,7 +133,7 @@ async def _serve(
         administration(lambda _: served, token=token),
         secret=secret,
         port=port,
-        hosts=[_netloc(name, port) for name in (host, "localhost")] if ip_address(host).is_loopback else [],
+        hosts=_hosts(host, port) if ip_address(host).is_loopback else [],
     )
     config = uvicorn.Config(
         guard,
@@ -175,6 +175,13 @@ class _Server(uvicorn.Server):
 
 def _netloc(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _hosts(host: str, port: int) -> list[str]:
+    """Return what a browser on this machine may call the address."""
+    hosts = [_netloc(name, port) for name in (host, "localhost")]
+    # Of the port that it takes anyway a browser says nothing.
+    return [*hosts, *(name.removesuffix(":80") for name in hosts if name.endswith(":80"))]
 
 
 def _cookie(header: str, name: str) -> str | None:

@@ -470,6 +470,9 @@ def test_what_is_kept_is_all_of_the_grant() -> None:
     bench.answered(HOUR + 10 * MS, bench.grant(server_time_us=EPOCH + HOUR, details=details))
     kept = bench.node.saved()
     assert kept == NodeState(1, REGISTERED, HOUR, 6 * HOUR, 1, 0, SavedFailures((), None, False), details)
+    again = Node(SETUP, LITERAL, timeout_us=30 * SECOND, key=KEY)
+    again.restore(kept)
+    assert again.saved() == kept
     # A clock that shows 2 h more, as after a reboot.
     assert kept.later_by(2 * HOUR) == kept._replace(contact_us=3 * HOUR, expires_us=8 * HOUR)
     never = kept._replace(contact_us=None, expires_us=None)
