@@ -34,6 +34,7 @@ pages: $(READY)  ## Open the pages of the reports in Chromium, with what .ci/run
 	$(BIN)/pytest -n 2 -m browser --browser "$(CHROMIUM)" tests/pages
 
 images: $(READY)  ## Make the pictures in docs/images again.
+	$(BIN)/python -m tests.pages.drawings
 	$(BIN)/python -m tests.pages.screenshots "$(CHROMIUM)"
 
 site: $(SITE)  ## Make the documentation a site, in the folder site, from pages that all lead somewhere.
