@@ -16,6 +16,11 @@ PLACES = {
 }
 _FENCED = re.compile(r"^```(?P<info>.*)\n(?P<text>(?:.*\n)*?)```$", re.MULTILINE)
 _LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
+#: The README's picture, which follows the reader's system; on the site it follows the switch.
+_PICTURE = re.compile(
+    r'<picture>\s*<source [^>]*srcset="(?P<dark>[^"]+)">\s*'
+    r'<img alt="(?P<alt>[^"]+)" src="(?P<light>[^"]+)">\s*</picture>'
+)
 
 
 def for_site(text: str, source: str, place: str) -> str:
@@ -27,6 +32,7 @@ def for_site(text: str, source: str, place: str) -> str:
         return f"\0{len(fences) - 1}\0"
 
     text = _FENCED.sub(keep, text)
+    text = _PICTURE.sub(r"![\g<alt>](\g<light>#only-light)\n![\g<alt>](\g<dark>#only-dark)", text)
     text = _LINK.sub(lambda found: _led(found, source, place), text)
     text = with_rules(text, place)
     return re.sub(r"\0(\d+)\0", lambda found: fences[int(found[1])], text)

@@ -35,13 +35,15 @@ def generated() -> dict[str, str]:
         "library/index.md": lambda: _from_clone("scenarios/README.md", "library/index.md"),
     }
     made = {place: make() for place, make in pages.items()} | dict(library())
-    return {place: _found(place) + text for place, text in made.items()}
+    return {place: _head(place) + text for place, text in made.items()}
 
 
-def _found(place: str) -> str:
-    """Return how far up a search finds a page: what defines a word before what uses it."""
+def _head(place: str) -> str:
+    """Return what mkdocs is told of a page: how far up a search finds it, what defines a word before what uses it."""
     boost = {"reference": 4, "library": 0.2}.get(place.partition("/")[0], 1)
-    return f"---\nsearch:\n  boost: {boost}\n---\n\n"
+    # The first page has nothing beside it.
+    hidden = "hide: [navigation]\n" if place == "index.md" else ""
+    return f"---\n{hidden}search:\n  boost: {boost}\n---\n\n"
 
 
 def _from_clone(source: str, place: str) -> str:

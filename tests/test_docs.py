@@ -59,7 +59,7 @@ def _anchors(page: Path) -> list[str]:
 
 @pages
 def test_every_link_leads_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", _prose(page)):
+    for target in re.findall(r"(?:\]\(|src=\"|srcset=\")([^)\s\"]+)", _prose(page)):
         assert not re.match(r"\w+:", target), f"{target}: the documents need nothing from outside"
         name, _, anchor = target.partition("#")
         file = page.parent / name if name else page

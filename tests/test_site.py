@@ -187,6 +187,13 @@ def test_what_leads_to_the_full_pages_leads_there(hooks: ModuleType, pages: dict
         # From elsewhere, and to elsewhere.
         ("[a](docs/run.md)", "README.md", "index.md", "[a](run.md)"),
         ("![a](docs/images/picture.png)", "README.md", "index.md", "![a](images/picture.png)"),
+        (
+            '<picture>\n  <source media="(x)" srcset="docs/images/b.png">\n'
+            '  <img alt="a" src="docs/images/a.png">\n</picture>',
+            "README.md",
+            "index.md",
+            "![a](images/a.png#only-light)\n![a](images/b.png#only-dark)",
+        ),
         ("[a](../README.md)", "docs/x.md", "x.md", "[a](index.md)"),
         ("[a](CHANGELOG.md)", "README.md", "index.md", "[a](changelog.md)"),
         ("[a](scenarios)", "README.md", "index.md", "[a](library/index.md)"),

@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/how-it-works.md again, without a browser: ``make images``."""
+"""Draws the pictures of the README and docs/how-it-works.md again, without a browser: ``make images``."""
 
 from __future__ import annotations
 
@@ -17,13 +17,18 @@ from tests.pages.states import NODE_BOXES, SLOT_BOXES, diagram, node_changes, sl
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images"
+#: The scenarios of which pages have a picture.
+PICTURED = {"README.md": ["down_23h"], "docs/how-it-works.md": ["law", "silence"]}
 
 
 def drawings() -> Iterator[tuple[str, str]]:
     """Yield each picture: the name of its file, and what belongs into it."""
-    text = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
-    for name, content in re.findall(r"^```toml\n# (\w+)\.toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        yield f"{name}.svg", _timeline(loads(content, file=f"{name}.toml"))
+    for page, names in PICTURED.items():
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for name in names:
+            found = re.search(rf"^```toml\n# {name}\.toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+            assert found is not None, f"{page} shows no {name}.toml"
+            yield f"{name}.svg", _timeline(loads(found[1], file=f"{name}.toml"))
     yield "node-states.svg", diagram(node_changes(), NODE_BOXES, height=490, left_out="unbound")
     yield "slot-states.svg", diagram(slot_changes(), SLOT_BOXES, height=330)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.pages.drawings import IMAGES, drawings
+from tests.pages.drawings import IMAGES, PICTURED, ROOT, drawings
 from tests.pages.states import NODE_BOXES, Box, Change, diagram, node_changes, slot_changes
 
 #: The table of outcomes (module docstring of fake_fdl_nodes/node.py), what ends a grant, 24 h of silence, and unbind.
@@ -65,5 +65,5 @@ def test_the_pictures_are_those_that_are_drawn_today() -> None:
     drawn = dict(drawings())
     old = [name for name, content in drawn.items() if (IMAGES / name).read_text(encoding="utf-8") != content]
     assert old == [], "make images"
-    page = (IMAGES.parent / "how-it-works.md").read_text(encoding="utf-8")
-    assert sorted(re.findall(r"\(images/([\w-]+\.svg)\)", page)) == sorted(drawn)
+    pages = [(ROOT / page).read_text(encoding="utf-8") for page in PICTURED]
+    assert sorted(re.findall(r"images/([\w-]+\.svg)\)", "".join(pages))) == sorted(drawn)
