@@ -76,9 +76,10 @@ class _Loads(HTMLParser):
         self.found: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        # A link is followed by who wants to; everything else is loaded.
+        # An address that is followed by who wants to, or only named, is loaded by nobody.
+        named = tag == "a" or (tag == "link" and dict(attrs).get("rel") in ("canonical", "prev", "next", "alternate"))
         for name, value in attrs:
-            fetched = name in ("src", "srcset", "data", "poster") or (name == "href" and tag != "a")
+            fetched = name in ("src", "srcset", "data", "poster") or (name == "href" and not named)
             if fetched and re.match(r"(\w+:)?//", value or ""):
                 self.found.append(f"{value}")
 

@@ -227,7 +227,7 @@ def test_a_page_says_on_the_site_what_it_says_in_the_clone(
         ("<style>a { background: url(https://example.com/b.png) }</style>", ["https://example.com/b.png"]),
         ("<style>@import 'https://example.com/c.css'</style>", ["https://example.com/c.css"]),
         # What is followed, not loaded; what is here; what is no address.
-        ('<a href="https://example.com">x</a>', []),
+        ('<a href="https://example.com">x</a><link rel="canonical" href="https://example.com/x">', []),
         ('<script src="assets/x.js"></script><link href="../a.css"><img src="data:image/png;base64,//x">', []),
         ('<svg xmlns="http://www.w3.org/2000/svg"></svg>', []),
     ],
