@@ -37,8 +37,9 @@ images: $(READY)  ## Make the pictures in docs/images again.
 	$(BIN)/python -m tests.pages.drawings
 	$(BIN)/python -m tests.pages.screenshots "$(CHROMIUM)"
 
+# Not --quiet, which would keep the warnings from being counted that fail it.
 site: $(SITE)  ## Make the documentation a site, in the folder site, from pages that all lead somewhere.
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 site-serve: $(SITE)  ## Show the site, with search, at an address of this machine, and again whenever a page changes.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --watch README.md --watch .ci --watch scenarios

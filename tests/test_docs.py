@@ -67,6 +67,12 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in _anchors(file), f"{page.name} links to {target}, which has no such heading"
 
 
+def test_the_links_in_the_news_lead_somewhere_from_the_changelog() -> None:
+    for fragment in (ROOT / "docs" / "changes").glob("*.md"):
+        for target in re.findall(r"\]\(([^)\s#]+)", fragment.read_text(encoding="utf-8")):
+            assert (ROOT / target).exists(), f"{fragment.name} links to {target}; the news end up in CHANGELOG.md"
+
+
 def test_the_readme_links_every_page() -> None:
     readme = PAGES[0].read_text(encoding="utf-8")
     assert [page.name for page in PAGES[1:] if f"](docs/{page.name})" not in readme] == []
