@@ -10,14 +10,15 @@ READY := $(VENV)/.ready
 HOLDS := $(VENV)/.holds
 BENCH := $(VENV)/.bench
 MUTANTS := $(VENV)/.mutants
+SITE := $(VENV)/.site
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 PIN = .make/lock/bin/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-annotate \
   --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options -o $(1)
 
-.PHONY: help run test wires pages images bench mutants lock vendored clean
+.PHONY: help run test wires pages images site site-serve bench mutants lock vendored clean
 
 help:  ## Show what can be made.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: $(READY)  ## Run the scenario library.
 	$(BIN)/fdl-harness run
@@ -33,7 +34,15 @@ pages: $(READY)  ## Open the pages of the reports in Chromium, with what .ci/run
 	$(BIN)/pytest -n 2 -m browser --browser "$(CHROMIUM)" tests/pages
 
 images: $(READY)  ## Make the pictures in docs/images again.
+	$(BIN)/python -m tests.pages.drawings
 	$(BIN)/python -m tests.pages.screenshots "$(CHROMIUM)"
+
+# Not --quiet, which would keep the warnings from being counted that fail it.
+site: $(SITE)  ## Make the documentation a site, in the folder site, from pages that all lead somewhere.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+site-serve: $(SITE)  ## Show the site, with search, at an address of this machine, and again whenever a page changes.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --watch README.md --watch .ci --watch scenarios
 
 bench: $(BENCH)  ## Measure LIC30 beside other simulators, at length; ARGS=--quick for less, ARGS=--help for more.
 	$(BIN)/python -m benchmarks.bench $(ARGS)
@@ -48,6 +57,10 @@ $(BENCH): .ci/bench.txt $(READY)
 
 $(MUTANTS): .ci/mutants.txt $(READY)
 	$(PIP) --require-hashes -r .ci/mutants.txt
+	@touch $@
+
+$(SITE): .ci/site.txt $(READY)
+	$(PIP) --require-hashes -r .ci/site.txt
 	@touch $@
 
 $(READY): .ci/constraints.txt pyproject.toml
@@ -71,9 +84,10 @@ lock: $(READY)  ## Pin the newest versions of everything in .ci.
 	echo netfilterqueue | $(call PIN,.ci/netns.txt) -
 	printf 'matplotlib\nsalabim\n' | $(call PIN,.ci/bench.txt) -c .ci/constraints.txt -
 	echo mutmut | $(call PIN,.ci/mutants.txt) -c .ci/constraints.txt -
+	echo mkdocs-material | $(call PIN,.ci/site.txt) -c .ci/constraints.txt -
 
 vendored:  ## Make what the clone carries of others again, from npm, as .ci/vendor/vendored.toml says.
 	.ci/vendor/renew
 
 clean:  ## Remove what was made.
-	rm -rf $(VENV) .tox .make benchmarks/results mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .tox .make site benchmarks/results mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

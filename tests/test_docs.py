@@ -9,6 +9,7 @@ end. Commands other than ``fdl-harness`` are not run here.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 
 from harness import WorldBuilder, run
 from reference_server.readings import READINGS
@@ -57,12 +59,18 @@ def _anchors(page: Path) -> list[str]:
 
 @pages
 def test_every_link_leads_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", _prose(page)):
+    for target in re.findall(r"(?:\]\(|src=\"|srcset=\")([^)\s\"]+)", _prose(page)):
         assert not re.match(r"\w+:", target), f"{target}: the documents need nothing from outside"
         name, _, anchor = target.partition("#")
         file = page.parent / name if name else page
         assert file.exists(), f"{page.name} links to {target}, which is not there"
         assert not anchor or anchor in _anchors(file), f"{page.name} links to {target}, which has no such heading"
+
+
+def test_the_links_in_the_news_lead_somewhere_from_the_changelog() -> None:
+    for fragment in (ROOT / "docs" / "changes").glob("*.md"):
+        for target in re.findall(r"\]\(([^)\s#]+)", fragment.read_text(encoding="utf-8")):
+            assert (ROOT / target).exists(), f"{fragment.name} links to {target}; the news end up in CHANGELOG.md"
 
 
 def test_the_readme_links_every_page() -> None:
@@ -151,6 +159,46 @@ def test_tests_that_a_page_shows_pass(page: Path, tmp_path: Path) -> None:
         text=True,
     )
     assert ended.returncode == 0, ended.stdout
+
+
+def _jobs(page: Path) -> Iterator[tuple[Block, str, str]]:
+    """Yield each job that a page shows in a block of YAML: how it runs the harness, and the folder that it keeps."""
+    for block in _blocks(page):
+        if not block.info.startswith("yaml "):
+            continue
+        content = yaml.safe_load(block.text)
+        if "jobs" in content:
+            (job,) = content["jobs"].values()
+            (script,) = [step["run"] for step in job["steps"] if "fdl-harness" in step.get("run", "")]
+            (kept,) = [step["with"]["path"] for step in job["steps"] if "upload-artifact" in step.get("uses", "")]
+        else:
+            (job,) = content.values()
+            script = "\n".join(job["script"])
+            (kept,) = job["artifacts"]["paths"]
+            assert job["artifacts"]["reports"]["junit"] == f"{kept}/results.xml"
+        yield block, script, kept
+
+
+JOBS = [*_jobs(ROOT / "docs" / "ci.md")]
+
+
+@pytest.mark.parametrize(("block", "script", "kept"), JOBS, ids=[block.info.partition(" ")[2] for block, _, _ in JOBS])
+def test_a_job_that_a_page_shows_passes_and_keeps_what_it_says(
+    block: Block, script: str, kept: str, tmp_path: Path
+) -> None:
+    # A project of somebody's own, with scenarios of their own.
+    (tmp_path / "scenarios").symlink_to(ROOT / "scenarios" / "moves")
+    ended = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", script.replace("fdl-harness", f"{sys.executable} -m harness.cli")],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "GITHUB_RUN_NUMBER": "2"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stdout
+    wanted = {"sweep.json"} if "sweep" in block.info else {"results.xml", "pages/index.html"}
+    assert wanted <= {path.relative_to(tmp_path / kept).as_posix() for path in (tmp_path / kept).rglob("*")}
 
 
 # What the pages state.

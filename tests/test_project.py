@@ -32,6 +32,7 @@ TOP_LEVEL = {
     "tox.ini",
     "pyproject.toml",
     "Makefile",
+    "mkdocs.yml",
     "README.md",
     "CHANGELOG.md",
 }
@@ -89,7 +90,7 @@ def test_the_import_contracts_hold(monkeypatch: pytest.MonkeyPatch, capfd: pytes
 # What is pinned.
 
 
-PINNED = ("bench.txt", "constraints.txt", "mutants.txt", "netns-build.txt", "netns.txt")
+PINNED = ("bench.txt", "constraints.txt", "mutants.txt", "netns-build.txt", "netns.txt", "site.txt")
 
 
 def _pins(file: str = "constraints.txt") -> dict[str, str]:
@@ -120,7 +121,9 @@ def test_what_has_to_be_compiled_is_pinned_by_itself() -> None:
     assert "netfilterqueue" not in _pins()
 
 
-@pytest.mark.parametrize(("file", "needed"), [("bench.txt", "salabim"), ("mutants.txt", "mutmut")])
+@pytest.mark.parametrize(
+    ("file", "needed"), [("bench.txt", "salabim"), ("mutants.txt", "mutmut"), ("site.txt", "mkdocs-material")]
+)
 def test_what_only_one_command_needs_is_pinned_beside_the_rest(file: str, needed: str) -> None:
     rest, pins = _pins(), _pins(file)
     assert needed in pins.keys() - rest.keys()
