@@ -395,6 +395,14 @@ class Ends:
         ends = times[first : first + 1] + ([] if event.until_us is None else [event.until_us])
         return min(ends, default=None)
 
+    def over(self, event: Event) -> int | None:
+        """Return when ``event`` is over for all that it is about, at once if it does not last; ``None``: never."""
+        if event.verb not in _UNDONE and event.until_us is None:
+            return event.at_us
+        found = [self.end_of(event, target, way) for target, way in _marks(event)]
+        known = [end for end in found if end is not None]
+        return max(known) if len(known) == len(found) else None
+
 
 # What can be wrong with a timeline.
 

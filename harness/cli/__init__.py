@@ -8,6 +8,7 @@ import sys
 import click
 
 from harness.cli.completion import completion
+from harness.cli.console import console
 from harness.cli.coverage import coverage
 from harness.cli.doctor import doctor
 from harness.cli.envelope import envelope
@@ -44,6 +45,7 @@ def main() -> None:
 for command in (
     new,
     run,
+    console,
     check,
     outage,
     predict,

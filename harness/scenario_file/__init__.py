@@ -11,7 +11,7 @@ from harness.scenario_file.content import Unprintable, content_of
 from harness.scenario_file.document import Document
 from harness.scenario_file.grouping import grouped
 from harness.scenario_file.loading import from_mapping, load, loads, read, scenario_of
-from harness.scenario_file.printing import printed
+from harness.scenario_file.printing import printed, written
 from harness.scenario_file.tables import schema
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "read",
     "scenario_of",
     "schema",
+    "written",
 ]

@@ -7,14 +7,14 @@ which scenario files have: keys with texts, numbers, truths, dates and flat list
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
 from harness.scenario import Scenario
 from harness.scenario_file.content import content_of
 
-__all__ = ["printed"]
+__all__ = ["printed", "written"]
 
 _WIDTH = 130
 
@@ -26,7 +26,15 @@ def printed(scenario: Scenario, *, comment: str = "") -> str:
 
     :raises Unprintable: if no file can express it.
     """
-    content = content_of(scenario)
+    return written(content_of(scenario), comment=comment)
+
+
+def written(content: Mapping[str, Any], *, comment: str = "") -> str:
+    """Return the text of a scenario file that holds ``content``, Python values as `from_mapping` takes them.
+
+    ``comment`` is put at the top, line by line. An empty list of tables is left out.
+    """
+    content = {key: value for key, value in content.items() if value != []}
     blocks = []
     if comment:
         blocks.append([f"# {_printable(line)}".rstrip() for line in comment.splitlines()])

@@ -30,10 +30,10 @@ from harness.trace import (
 )
 from reference_server.protocol import Code, Kind, format_address
 
-__all__ = ["lanes_of", "pieces", "spans"]
+__all__ = ["AWAY", "BACK", "lanes_of", "pieces", "spans"]
 
 #: What a host is called between such an edge and its next start.
-_AWAY = {
+AWAY = {
     EdgeKind.STOPPED: "stopped",
     EdgeKind.CRASHED: "crashed",
     EdgeKind.REBOOTED: "rebooting",
@@ -42,7 +42,7 @@ _AWAY = {
     EdgeKind.HUNG: "hung",
     EdgeKind.DESTROYED: "destroyed",
 }
-_BACK = (EdgeKind.STARTED, EdgeKind.RESUMED)
+BACK = (EdgeKind.STARTED, EdgeKind.RESUMED)
 
 _BECAUSE = {
     TransitionReason.GRANTED: "a request was granted",
@@ -198,7 +198,7 @@ def _server_lane(
     end_us: int,
 ) -> Lane:
     # A copy is not there before it is made.
-    running = [Turn(edge.at_us, "running") for edge in edges if edge.done and edge.what in (*_BACK, EdgeKind.CLONED)]
+    running = [Turn(edge.at_us, "running") for edge in edges if edge.done and edge.what in (*BACK, EdgeKind.CLONED)]
     statuses = [Turn(0, "not there"), *running[:1]]
     return Lane(
         name=name,
@@ -216,9 +216,9 @@ def _away(edges: Iterable[Edge]) -> Iterator[Turn]:
         kind = EdgeKind(edge.what)
         if not edge.done:
             continue
-        if kind in _AWAY:
-            yield Turn(edge.at_us, _AWAY[kind])
-        elif kind in _BACK:
+        if kind in AWAY:
+            yield Turn(edge.at_us, AWAY[kind])
+        elif kind in BACK:
             yield Turn(edge.at_us, "")
 
 

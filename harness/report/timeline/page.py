@@ -22,9 +22,11 @@ from harness.report.timeline.data import data_of, script_text
 from harness.report.timeline.palette import tone_css, tones_by_status
 from harness.report.timeline.story import Story
 
-__all__ = ["SIMULATED", "asset", "filled", "page"]
+__all__ = ["BOARD", "SIMULATED", "asset", "bundled", "filled", "page"]
 
-_SCRIPTS = ("format.js", "model.js", "drawing.js", "board.js", "verdicts.js", "tables.js", "theme.js", "main.js")
+#: What draws a timeline, wherever it stands.
+BOARD = ("format.js", "model.js", "drawing.js", "board.js", "theme.js")
+_SCRIPTS = (*BOARD, "verdicts.js", "tables.js", "main.js")
 SIMULATED = "Everything on this page was simulated. Nothing here can authorize a real product."
 
 
@@ -34,9 +36,9 @@ def page(story: Story, *, links: Iterable[tuple[str, str]] = ()) -> str:
     :param links: the words and the files, beside this one, of the pages that belong to it.
     """
     return filled(
-        "page.html",
-        styles=("base.css", "page.css"),
-        scripts={"library": asset("echarts.min.js"), "script": _script(_SCRIPTS)},
+        asset("page.html"),
+        styles=(asset("base.css"), asset("page.css")),
+        scripts={"library": asset("echarts.min.js"), "script": bundled(*map(asset, _SCRIPTS))},
         title=escape(story.title),
         kicker="A simulated run" if story.simulated else "What was recorded",
         links="".join(f'<a class="tool" href="{escape(quote(file))}">{escape(words)}</a> ' for words, file in links),
@@ -78,14 +80,17 @@ def asset(name: str) -> str:
     return (files("harness.report.timeline") / "assets" / name).read_text(encoding="utf-8")
 
 
-def filled(template: str, *, styles: Iterable[str], scripts: dict[str, str], **places: str) -> str:
-    """Return a page made of the asset ``template``.
+def filled(
+    template: str, *, styles: Iterable[str], scripts: dict[str, str], allowed: Iterable[str] = (), **places: str
+) -> str:
+    """Return a page made of the text ``template``.
 
-    :param styles: the assets of which its style sheet is made.
+    :param styles: the texts of which its style sheet is made.
     :param scripts: by the name of their places, the scripts that it runs.
+    :param allowed: what its policy allows besides, as a browser reads it: ``connect-src 'self'``.
     :param places: what stands in the other places, escaped.
     """
-    style = Template("\n".join(map(asset, styles))).substitute(light=tone_css(dark=False), dark=tone_css(dark=True))
+    style = Template("\n".join(styles)).substitute(light=tone_css(dark=False), dark=tone_css(dark=True))
     for text in (style, *scripts.values()):
         assert not re.search("</(script|style)|<!--", text, re.IGNORECASE), "nothing in an element may end it"
     policy = "; ".join(
@@ -96,9 +101,10 @@ def filled(template: str, *, styles: Iterable[str], scripts: dict[str, str], **p
             "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",
+            *allowed,
         )
     )
-    return Template(asset(template)).substitute(places, policy=policy, style=style, **scripts)
+    return Template(template).substitute(places, policy=policy, style=style, **scripts)
 
 
 def _hash(text: str) -> str:
@@ -106,8 +112,7 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-@cache
-def _script(names: tuple[str, ...]) -> str:
-    """Return these assets as one script, whose names are nobody else's."""
+def bundled(*texts: str) -> str:
+    """Return these scripts as one, whose names are nobody else's."""
     tones = f"const TONES = {json.dumps(tones_by_status(), separators=(',', ':'))};"
-    return "\n".join(['(() => {\n"use strict";', tones, *map(asset, names), "})();"])
+    return "\n".join(['(() => {\n"use strict";', tones, *texts, "})();"])

@@ -41,8 +41,8 @@ def summary_page(entries: Sequence[Entry]) -> str:
     """Return the summary as an HTML document. What a cell says is in its text; its colour says it again."""
     counts = Counter(entry.result.outcome for entry in entries)
     return filled(
-        "summary.html",
-        styles=("base.css", "summary.css"),
+        asset("summary.html"),
+        styles=(asset("base.css"), asset("summary.css")),
         scripts={"script": '(() => {\n"use strict";\n' + asset("theme.js") + asset("summary.js") + "})();"},
         count=f"{len(entries)} run{'' if len(entries) == 1 else 's'}",
         chips="".join(_chip(outcome, counts[outcome]) for outcome in Outcome if counts[outcome]),

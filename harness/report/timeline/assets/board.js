@@ -8,12 +8,14 @@ function element(name, properties = {}, ...children) {
 }
 
 class Board {
-  /** Put a board for `story` into `root`; `say` tells a screen reader what was jumped to, `changed` that the view is another. */
-  constructor(root, story, { say, changed }) {
+  /**
+   * Put a board for `story` into `root`; `say` tells a screen reader what was jumped to, `changed` that the view is another.
+   * `row` gives what stands beside the name of a lane, `picked` is told of a lane that was chosen, `gone` of an instant that somebody went to.
+   */
+  constructor(root, story, { say, changed, row, picked, gone }) {
     this.root = root;
     this.story = story;
-    this.say = say;
-    this.changed = changed;
+    Object.assign(this, { say, changed, row, picked, gone });
     this.window = { from: 0, to: story.duration_us };
     this.chosen = undefined;
     this.pin = undefined;
@@ -75,6 +77,17 @@ class Board {
     this.resize();
   }
 
+  /** Show another story in place of this one, as far as it goes in the same window, with the same lane chosen. */
+  retell(story) {
+    const name = this.chosen?.name;
+    const wasWhole = this.window.to === this.story.duration_us && this.window.from === 0;
+    this.story = story;
+    this.chosen = story.lanes.find((lane) => lane.name === name);
+    this.markOf = undefined;
+    this.hideTip();
+    if (wasWhole) this.whole(); else this.look(this.window.from, this.window.to);
+  }
+
   resize() {
     const width = this.plot.clientWidth;
     if (!width) return;
@@ -128,6 +141,18 @@ class Board {
     return this.pin && this.pin.at >= this.window.from && this.pin.at <= this.window.to ? this.pin.at : undefined;
   }
 
+  /** Put the pin at an instant, without drawing anything else again. */
+  mark(at) {
+    this.pin = { at };
+    this.placePin();
+  }
+
+  placePin() {
+    const x = this.pin ? this.xOf(this.pin.at) : -1;
+    this.pinLine.hidden = !(x >= 0 && x <= this.width);
+    if (!this.pinLine.hidden) this.pinLine.style.left = `${x - 1}px`;
+  }
+
   /** Go to an instant of a lane (undefined: of none), and say what is there. */
   goTo(at, lane, words) {
     this.pin = { at, lane };
@@ -140,6 +165,7 @@ class Board {
     this.draw();
     const where = lane ? `${lane.name}${lane.side ? ` ${lane.side}` : ""}` : "no lane";
     this.say(`${instant(at)}, ${where}: ${words ?? this.statusAt(lane, at)}`);
+    this.gone?.(at);
   }
 
   statusAt(lane, at) {
@@ -158,6 +184,7 @@ class Board {
       if (top < scrolled || top + ROW > scrolled + room) this.scroller.scrollTop = Math.round((top - room / 2) / ROW) * ROW;
     }
     this.later();
+    this.picked?.(lane);
     if (aloud) this.say(`${lane.name} ${lane.side}, ${this.statusAt(lane, (this.window.from + this.window.to) / 2)} in the middle of the view`);
   }
 
@@ -182,9 +209,7 @@ class Board {
     this.chart.setOption(this.option(pieces), { notMerge: false, replaceMerge: ["series"], silent: true });
     this.drawNames();
     this.line.hidden = true;
-    const x = this.pin ? this.xOf(this.pin.at) : -1;
-    this.pinLine.hidden = x < 0 || x > width;
-    if (!this.pinLine.hidden) this.pinLine.style.left = `${x - 1}px`;
+    this.placePin();
     // What was gone to stays told until something else is looked at.
     if (this.told) this.showTip(...this.told);
     this.root.dataset.drawn = String(this.placed.length);
@@ -242,6 +267,7 @@ class Board {
       name.classList.toggle("pinned", lane.pinned);
       name.classList.toggle("chosen", lane === this.chosen);
       name.dataset.lane = String(lane.place);
+      if (this.row) name.append(...this.row(lane));
       name.style.top = `${top}px`;
       name.style.height = `${ROW}px`;
       children.push(name);
@@ -290,6 +316,7 @@ class Board {
       if (!moved) {
         const lane = this.laneAt(now);
         if (lane) this.choose(lane);
+        this.gone?.(Math.round(Math.min(Math.max(this.timeOf(now), 0), this.story.duration_us)));
       }
     };
     addEventListener("pointermove", move);

@@ -31,16 +31,6 @@ function goTo(at, lane, words) {
   board.goTo(at, lane, words);
 }
 
-/** What a filter means: parts between commas of which one must occur, "*" for anything, "^" not needed. */
-function matcher(text) {
-  const parts = text.toLowerCase().split(",").map((part) => part.trim()).filter(Boolean);
-  const patterns = parts.map((part) => {
-    const body = part.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*");
-    return new RegExp(part.includes("*") ? `^${body}(?![^ ])` : body);
-  });
-  return (lane) => !patterns.length || patterns.some((pattern) => pattern.test(lane.text));
-}
-
 function filter() {
   const matches = matcher(filters.text);
   shown = story.lanes.filter((lane) => lane.pinned || (matches(lane)

@@ -63,3 +63,13 @@ class Story {
 function runAt(first, last, times, k) {
   return times > 1 ? first + Math.round((last - first) * (k / (times - 1))) : first;
 }
+
+/** What a filter means: parts between commas of which one must occur, "*" for anything, "^" not needed. */
+function matcher(text) {
+  const parts = text.toLowerCase().split(",").map((part) => part.trim()).filter(Boolean);
+  const patterns = parts.map((part) => {
+    const body = part.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*");
+    return new RegExp(part.includes("*") ? `^${body}(?![^ ])` : body);
+  });
+  return (lane) => !patterns.length || patterns.some((pattern) => pattern.test(lane.text));
+}
