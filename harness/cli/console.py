@@ -99,12 +99,13 @@ def console(
 def _session(file: Path, server: str | None, node: str | None) -> Session:
     """Return a session of the scenario in ``file``, or tell everything that is wrong with it and exit."""
     from harness.console.session import Session
-    from harness.scenario_file import ScenarioError, read
+    from harness.scenario_file import ScenarioError, read, scenario_of
     from harness.systems import choose
 
     try:
-        session = Session.of(read(file))
-        choose(session.world.scenario, server, node)
+        document = read(file)
+        choose(scenario_of(document), server, node)
+        session = Session.of(document)
     except ScenarioError as error:
         click.echo(str(error), err=True)
         count = len(error.problems)

@@ -86,8 +86,7 @@ class Session:
 
         :raises ScenarioError: if it holds mistakes; all of them at once.
         """
-        scenario = scenario_of(document)
-        world = World(number=0, data=document.data, scenario=scenario, told="as it was opened")
+        world = World(number=0, data=document.data, scenario=_opened(document), told="as it was opened")
         return cls(branches=(Branch(name="as opened", worlds=(world,)),))
 
     @property
@@ -193,7 +192,7 @@ class Session:
             the page need not be who may choose what is imported.
         """
         document = Document(text, file)
-        scenario = scenario_of(document)
+        scenario = _opened(document)
         known = {use for branch in self.branches for use in _uses(branch.worlds[0].scenario)}
         if foreign := [use for use in _uses(scenario) if use not in known]:
             raise Refused(f"use = {foreign[0]!r} names code; open a scenario that does by fdl-harness console FILE")
@@ -288,6 +287,14 @@ def instant_of(text: str, scenario: Scenario) -> int:
         return values.instant(value, start_us=scenario.start_us, duration_us=scenario.duration_us)
     except Mistake as mistake:
         raise Refused(str(mistake)) from None
+
+
+def _opened(document: Document) -> Scenario:
+    """Return the scenario of ``document`` without the places in its text: those made out of it have none.
+
+    :raises ScenarioError: if it holds mistakes, with their places.
+    """
+    return from_mapping(document.data, file=scenario_of(document).file)
 
 
 def _uses(scenario: Scenario) -> list[str]:

@@ -10,22 +10,23 @@ import asyncio
 import tomllib
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.console.played import Played, Settings
 from harness.console.saving import saved
 from harness.console.session import Branch, Refused, Session, World, instant_of
-from harness.console.views import branch_view, host_view, row_view, world_view
+from harness.console.views import branch_view, ending_view, host_view, row_view, world_view
 from harness.durations import parse_duration
 from harness.problems import ScenarioError
 from harness.scenario_file import written
 
 __all__ = ["Console", "Running"]
 
-#: How many worlds keep what came of them. Any other is run again when it is shown again, and comes to the same.
+#: How many worlds keep what came of them, and of how many nodes in all; the one that is shown does in any case. Any
+#: other is run again when it is shown again, and comes to the same.
 _KEPT = 16
+_KEPT_NODES = 30_000
 #: How many rows can be asked for at once.
 _MOST_ROWS = 200
 #: How much faster than true time the cursor may run: beyond that a month is over in the blink of an eye.
@@ -71,6 +72,7 @@ class Console:
         self._page_of = page_of
         self._running = Running()
         self._played: dict[int, Played] = {}
+        self._endings: dict[int, dict[str, Any]] = {}
         self._version = 0
         self._changed = asyncio.Condition()
         self._turn = asyncio.Lock()
@@ -186,8 +188,8 @@ class Console:
             "duration_us": scenario.duration_us,
             "reading": self._settings.reading.name,
             "seed": self._settings.seed,
-            "nodes": [len(scenario.nodes), scenario.nodes[0].name],
-            "branches": [branch_view(each, self.played(each.world).result) for each in self._session.branches],
+            "nodes": len(scenario.nodes),
+            "branches": [branch_view(each) | self._ended(each) for each in self._session.branches],
         }
 
     def world(self, number: int, at_us: int, rows: list[int], host: int | None) -> dict[str, Any]:
@@ -238,10 +240,20 @@ class Console:
         found = self._played.pop(world.number, None) or Played(world.scenario, self._settings)
         # The one that was asked for last is forgotten last.
         self._played[world.number] = found
-        while len(self._played) > _KEPT:
-            with suppress(KeyError):
-                del self._played[next(iter(self._played))]
+        while len(self._played) > 1 and self._is_too_much():
+            self._played.pop(next(iter(self._played)), None)
         return found
+
+    def _is_too_much(self) -> bool:
+        nodes = sum(len(each.scenario.nodes) for each in [*self._played.values()])
+        return len(self._played) > _KEPT or nodes > _KEPT_NODES
+
+    def _ended(self, branch: Branch) -> dict[str, Any]:
+        """Return how the run of a branch ended. It is remembered longer than the run."""
+        number = branch.world.number
+        if number not in self._endings:
+            self._endings[number] = ending_view(self.played(branch.world).result)
+        return self._endings[number]
 
     def _here(self) -> Running:
         """Return the cursor as it is now."""

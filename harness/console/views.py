@@ -17,7 +17,7 @@ from harness.scenario import Event
 from harness.trace import SERVER_HOST
 from reference_server.protocol import Code, format_address
 
-__all__ = ["branch_view", "host_view", "row_view", "world_view"]
+__all__ = ["branch_view", "ending_view", "host_view", "row_view", "world_view"]
 
 #: How many instants of one rule are shown, and rows of one failure list.
 _MOST_FINDINGS = 20
@@ -46,7 +46,10 @@ def world_view(world: World, played: Played, at_us: int) -> dict[str, Any]:
         "network": {"status": network.status, "because": network.because},
         "counts": [[status, count] for status, count in sorted(counts.items(), key=lambda each: (-each[1], each[0]))],
         "rules": [*_rules(judged)],
-        "events": [_event_view(index, keys, played, at_us) for index, keys in enumerate(world.events)],
+        "events": sorted(
+            (_event_view(index, keys, played, at_us) for index, keys in enumerate(world.events)),
+            key=lambda event: event["at_us"],
+        ),
         "digest": judged.digest,
     }
 
@@ -83,15 +86,21 @@ def host_view(played: Played, place: int, at_us: int) -> dict[str, Any]:
     }
 
 
-def branch_view(branch: Branch, result: Result) -> dict[str, Any]:
-    """Return how the run of a branch ended, to be put beside those of others."""
-    counts = Counter(each.ruling.value for each in result.judgements.values())
+def branch_view(branch: Branch) -> dict[str, Any]:
+    """Return what a branch is: what was done in it, what can be taken back, and what done again."""
     return {
         "name": branch.name,
         "world": branch.world.number,
         "told": [world.told for world in branch.worlds[1 : branch.place + 1]],
         "undo": branch.world.told if branch.place else None,
         "redo": branch.worlds[branch.place + 1].told if branch.place + 1 < len(branch.worlds) else None,
+    }
+
+
+def ending_view(result: Result) -> dict[str, Any]:
+    """Return how a run ended, to be put beside those of others."""
+    counts = Counter(each.ruling.value for each in result.judgements.values())
+    return {
         "outcome": result.outcome.value,
         "skipped": result.skipped,
         "held": counts["held"],

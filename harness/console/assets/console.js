@@ -40,7 +40,11 @@ const board = new Board(byId("board"), new Story(EMPTY), {
 let overview = new Overview(byId("overview"), board);
 
 const world = new World({ title: byId("host-title"), details: byId("details"), events: byId("events"), rules: byId("rules"), judged: byId("judged") }, {
-  asked: () => [state.world, cursor.now, (board.placed ?? []).map(([lane]) => lane.node).filter((place) => place !== undefined), board.chosen?.node],
+  asked() {
+    // The lanes may still be those of the world before, which had nodes that this one has not.
+    const isThere = (place) => place < state.nodes;
+    return [state.world, cursor.now, (board.placed ?? []).map(([lane]) => lane.node).filter(isThere), [board.chosen?.node].find(isThere)];
+  },
   shown(seen) {
     if (board.placed) board.drawNames();
     world.details(board.chosen);
@@ -60,7 +64,7 @@ function offer() {
 
 const cursor = new Cursor((at) => {
   board.mark(at);
-  byId("instant").textContent = instant(at);
+  byId("instant").textContent = cursor.runs ? instant(at).replace(/\.\d+$/, "") : instant(at);
   byId("date").textContent = `${dateAt((state?.start_us ?? 0) + at).replace(/\.\d+$/, "")} UTC`;
   if (!state) return;
   follow(at);
@@ -95,6 +99,8 @@ function hear(now) {
 async function tell() {
   const number = state.world;
   byId("waiting").textContent = "The lanes are being drawn up ...";
+  // How the world is now comes first: of a large fleet the story takes seconds.
+  await world.ask();
   let data;
   try {
     const answer = await fetch(`story?world=${number}`);

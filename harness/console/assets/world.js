@@ -13,9 +13,11 @@ function swatchOf(status) {
   return swatch;
 }
 
-/** Both clocks of a host in words. */
+/** Both clocks of a host in words, and short: to the second, without the year. */
 function clocksOf({ wall_us: wall, boot_us: boot, off_us: off }, zone = "UTC") {
-  return { wall: `${localDate(wall, zone)}${offBy(off)}`, boot: instant(boot) };
+  const seconds = (text) => text.replace(/\.\d+$/, "");
+  const short = `${seconds(dateAt(wall, aheadOf(zone, wall))).slice(5)}${offBy(off)} · boot ${seconds(instant(boot))}`;
+  return { wall: `${localDate(wall, zone)}${offBy(off)}`, boot: instant(boot), short };
 }
 
 class World {
@@ -27,10 +29,14 @@ class World {
     this.open = new Set();
   }
 
-  /** Ask for the world at the cursor; while a question is open, once more after it. */
-  async ask() {
-    if (this.busy) { this.again = true; return; }
-    this.busy = true;
+  /** Ask for the world at the cursor; while a question is open, once more after it. It is settled when the answers are there. */
+  ask() {
+    this.again = true;
+    this.asking ??= this.askAgain().finally(() => { this.asking = undefined; });
+    return this.asking;
+  }
+
+  async askAgain() {
     try {
       do {
         this.again = false;
@@ -45,8 +51,6 @@ class World {
       } while (this.again);
     } catch {
       // The console is out of reach; its events say when it is back.
-    } finally {
-      this.busy = false;
     }
   }
 
@@ -72,7 +76,7 @@ class World {
   now(status, more, clocks) {
     const words = element("div", {}, swatchOf(status), element("span", { textContent: status }), ...more);
     const lines = [words];
-    if (clocks) lines.push(element("div", { className: "clocks", textContent: `${clocks.wall} · boot ${clocks.boot}`, title: `wall clock ${clocks.wall}; boot-time clock ${clocks.boot}` }));
+    if (clocks) lines.push(element("div", { className: "clocks", textContent: clocks.short, title: `wall clock ${clocks.wall}; boot-time clock ${clocks.boot}` }));
     return element("div", { className: "now" }, ...lines);
   }
 
@@ -146,7 +150,7 @@ class World {
   rule(rule) {
     const count = (number) => number.toLocaleString("en");
     const times = rule.ruling === "violated" ? `violated ${count(rule.violations)} of ${count(rule.tested)}` : rule.ruling === "held" ? `held ${count(rule.tested)}×` : "not judged";
-    const words = element("button", { type: "button", className: "go", textContent: rule.title });
+    const words = element("button", { type: "button", className: "go words", textContent: rule.title });
     words.dataset.key = rule.id;
     const found = element("div", { className: "found", hidden: !this.open.has(rule.id) });
     words.setAttribute("aria-expanded", String(!found.hidden));
@@ -170,7 +174,7 @@ class World {
   }
 }
 
-function slotsOf({ slots, capacity }) { return `${slots ?? "?"} of ${capacity} slots`; }
+function slotsOf({ slots, capacity }) { return `${slots === null ? "?" : slots.toLocaleString("en")} of ${capacity.toLocaleString("en")} slots`; }
 
 /** Fill a list anew, and leave the focus on what it was on. */
 function keepFocus(list, fill) {
