@@ -17,6 +17,7 @@ from secrets import compare_digest
 from typing import Any
 from urllib.parse import quote
 
+import anyio
 from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -36,6 +37,8 @@ _SCRIPTS = ("time.js", "world.js", "acting.js", "console.js")
 _LARGEST_BODY = 4 << 20
 #: After how many milliseconds a page tries again that lost its console.
 _RETRY_MS = 1000
+#: How long a stream may take to end with its server, in seconds.
+_LAST_SECONDS = 0.5
 _HEADERS = {
     "cache-control": "no-store",
     "cross-origin-opener-policy": "same-origin",
@@ -97,11 +100,8 @@ def console_app(console: Console, *, token: str, hosts: Sequence[str] | None) ->
         return Response(toml, media_type="application/toml", headers=headers)
 
     async def events(_request: Request) -> Response:
-        async def told() -> AsyncIterator[dict[str, Any]]:
-            async for state in console.states():
-                yield {"event": "state", "data": json.dumps(state), "retry": _RETRY_MS}
-
-        return EventSourceResponse(told())
+        ends = anyio.Event()
+        return EventSourceResponse(_stream(console, ends), shutdown_event=ends, shutdown_grace_period=_LAST_SECONDS)
 
     async def index(_request: Request) -> Response:
         return HTMLResponse(page())
@@ -117,6 +117,22 @@ def console_app(console: Console, *, token: str, hosts: Sequence[str] | None) ->
     ]
     inner = Starlette(routes=routes, exception_handlers={Refused: _told})
     return _Guarded(inner, token=token, hosts=hosts)
+
+
+async def _stream(console: Console, ends: anyio.Event) -> AsyncIterator[dict[str, Any]]:
+    """Yield an event for each state of ``console``, until the server ends."""
+    states = console.states()
+    ended = asyncio.ensure_future(ends.wait())
+    try:
+        while True:
+            coming = asyncio.ensure_future(anext(states))
+            await asyncio.wait((coming, ended), return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                coming.cancel()
+                return
+            yield {"event": "state", "data": json.dumps(coming.result()), "retry": _RETRY_MS}
+    finally:
+        ended.cancel()
 
 
 async def _told(_request: Request, error: Exception) -> Response:

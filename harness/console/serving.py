@@ -8,6 +8,8 @@ from ipaddress import ip_address
 import uvicorn
 from starlette.types import ASGIApp
 
+from reference_server.program.serving import end_on_signals
+
 __all__ = ["address_of", "hosts_of", "listen", "serve", "server_of"]
 
 _BACKLOG = 64
@@ -66,7 +68,9 @@ def server_of(app: ASGIApp) -> uvicorn.Server:
 
 def serve(app: ASGIApp, listening: socket.socket) -> None:
     """Serve until somebody ends it, with Ctrl-C or SIGTERM."""
-    server_of(app).run(sockets=[listening])
+    server = server_of(app)
+    end_on_signals(server)
+    server.run(sockets=[listening])
 
 
 def _is_loopback(host: str) -> bool:
