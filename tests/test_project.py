@@ -186,12 +186,14 @@ def test_no_file_names(what: str) -> None:
 
 
 #: The programs that live on a real machine, with its clocks, files and sockets; what checks them or puts others in its
-#: place, and the wire between hosts of the kernel, which waits for the kernel.
+#: place, the wire between hosts of the kernel, which waits for the kernel, and the command that opens a console, whose
+#: token is drawn and whose cursor runs by the clock of the machine.
 REAL = (
     "reference_server/machine",
     "reference_server/issuer",
     "reference_server/program",
     "fake_fdl_nodes/program",
+    "harness/cli/console.py",
     "harness/facts",
     "harness/systems/ambient.py",
     "harness/wires/installed.py",

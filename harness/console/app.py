@@ -11,9 +11,9 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from functools import cache
+from hmac import compare_digest
 from html import escape
 from importlib.resources import files
-from secrets import compare_digest
 from typing import Any
 from urllib.parse import quote
 

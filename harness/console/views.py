@@ -19,9 +19,8 @@ from reference_server.protocol import Code, format_address
 
 __all__ = ["branch_view", "ending_view", "host_view", "row_view", "world_view"]
 
-#: How many instants of one rule are shown, and rows of one failure list.
+#: How many instants of one rule are shown.
 _MOST_FINDINGS = 20
-_MOST_FAILURES = 20
 _RANK = {Ruling.VIOLATED: 0, Ruling.UNKNOWN: 1, Ruling.HELD: 2}
 
 
@@ -81,8 +80,8 @@ def host_view(played: Played, place: int, at_us: int) -> dict[str, Any]:
         "known": played.timelines.of("status", setup.name).at(at_us),
         "contact_us": contact_us,
         "path": [strip.what for strip in paths if strip.start_us <= at_us < strip.end_us],
-        "failures": [[row.at_us, row.wall_us, _code(row.code)] for row in rows[: -_MOST_FAILURES - 1 : -1]],
         "failed": len(rows),
+        "last_failure": [rows[-1].at_us, _code(rows[-1].code)] if rows else None,
     }
 
 

@@ -28,9 +28,10 @@ from harness.report.timeline.story import Story
 from harness.report.timeline.told import story_of
 from harness.runner import Job, run_one
 from harness.scenario import Scenario
-from harness.scenario_file import loads
+from harness.scenario_file import loads, printed
 from reference_server.readings import LITERAL
 from tests.fake_fdl_nodes.simulated import FIRST_ADDRESS, LICENCE, Simulated, served, setup
+from tests.pages.served import Served
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images"
@@ -53,17 +54,58 @@ def main(chromium: str) -> None:
         _take(_open(browser, _outage(), height=860), "outage")
         if _has_chinese():
             _administration(browser)
+        _consoles(browser)
         browser.close()
     write_picture(week, IMAGES / "picture.png")
     _shrink(IMAGES / "picture.png")
 
 
+def _consoles(browser: Browser) -> None:
+    """Take the console of the week: what if the server is started a day earlier, and then the many, by night."""
+    served = Served(_text("week.toml"), file="week.toml")
+    page = _open_console(browser, served, height=1320)
+    page.fill("#jump-to", "1d 20h")
+    page.click("#jump button")
+    page.click("#branch")
+    page.click("[data-verb='server.start']")
+    page.wait_for_selector("#judged[data-world='1']", state="attached")
+    page.click("[data-by='+1h']")
+    page.locator("#board .name", has_text="fdl-4").click()
+    page.wait_for_selector("body[data-told='1']")
+    _take(page, "console")
+    page.close()
+    served.end()
+    served = Served(printed(_many()), file="many.toml")
+    page = _open_console(browser, served, height=900, dark=True)
+    page.fill("#jump-to", "6d 30m")
+    page.click("#jump button")
+    page.locator("#board .name", has_text="fdl-7").first.click()
+    _take(page, "console-dark")
+    page.close()
+    served.end()
+
+
+def _open_console(browser: Browser, served: Served, *, height: int, dark: bool = False) -> Page:
+    page = browser.new_page(
+        viewport={"width": 1480, "height": height},
+        color_scheme="dark" if dark else "light",
+        reduced_motion="reduce",
+    )
+    page.goto(served.address)
+    page.wait_for_selector("body[data-told]")
+    return page
+
+
 def _shown(name: str) -> Scenario:
     """Return the scenario that the page of the documentation shows under this name."""
+    return loads(_text(name), file=name)
+
+
+def _text(name: str) -> str:
     text = (ROOT / "docs" / "timeline.md").read_text(encoding="utf-8")
     found = re.search(rf"```toml\n# {re.escape(name)}\n(.*?)```", text, re.DOTALL)
     assert found is not None, f"docs/timeline.md shows no {name}"
-    return loads(found[1], file=name)
+    return str(found[1])
 
 
 def _many() -> Scenario:

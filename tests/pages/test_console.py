@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
-from time import monotonic_ns
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from harness.console.app import console_app
-from harness.console.played import Settings
-from harness.console.serving import address_of, hosts_of, listen, server_of
-from harness.console.session import Session
-from harness.console.shared import Console
 from harness.report.timeline.palette import TONES
 from harness.runner import Outcome
-from harness.scenario_file import Document, loads
-from reference_server.readings import LITERAL
-from tests.harness.console.worlds import HOUR, THREE
+from harness.scenario_file import loads
+from tests.harness.console.worlds import HOUR, LITERALLY, THREE
 from tests.pages.conftest import Opener
+from tests.pages.served import Served
 from tests.pages.test_timeline import colour_at, serious, settled
 
 pytestmark = pytest.mark.browser
@@ -40,46 +32,12 @@ CLICKS: list[tuple[str, str, dict[str, str], str]] = [
     ("fdl-3", "clock.step", {"by": "25h"}, "clock.step of fdl-3 (by 25h)"),
 ]
 EVIL = "<img src=x onerror=alert(1)></script>"
-SETTINGS = Settings(reading=LITERAL)
-
-
-class Served:
-    """A console of the scenario ``text`` on a port of its own."""
-
-    def __init__(self, text: str) -> None:
-        self._listening = listen("127.0.0.1", 0)
-        session = Session.of(Document(text, "three.toml"))
-        console = Console(session, SETTINGS, now_us=lambda: monotonic_ns() // 1000)
-        hosts = hosts_of("127.0.0.1", self._listening)
-        self.address = address_of("127.0.0.1", self._listening, "a-token")
-        self._server = server_of(console_app(console, token="a-token", hosts=hosts))
-        self._thread = Thread(target=lambda: asyncio.run(self._serve()))
-        self._thread.start()
-
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        await self._server.serve(sockets=[self._listening])
-
-    def drop(self) -> None:
-        """Break all connections."""
-
-        def abort() -> None:
-            for connection in [*self._server.server_state.connections]:
-                connection.transport.abort()
-
-        self._loop.call_soon_threadsafe(abort)
-
-    def end(self) -> None:
-        """End it, once no browser listens any more."""
-        self._server.should_exit = True
-        self._thread.join()
-        self._listening.close()
 
 
 @pytest.fixture
 def served(request: pytest.FixtureRequest) -> Iterator[Served]:
     """A console of three nodes for four days, or of the scenario that the test names."""
-    found = Served(getattr(request, "param", THREE))
+    found = Served(getattr(request, "param", THREE), file="three.toml")
     yield found
     found.end()
 
@@ -179,7 +137,7 @@ def test_load_play_stop_the_server_jump_back_save_and_the_file_runs_to_the_same_
     assert started.value.suggested_filename == "three-as-opened.toml"
     started.value.save_as(tmp_path / "saved.toml")
     scenario = loads((tmp_path / "saved.toml").read_text(encoding="utf-8"))
-    result = SETTINGS.run(scenario)
+    result = LITERALLY.run(scenario)
     assert result.digest == changed
     assert result.outcome is Outcome.PASSED
     assert ("fdl-1", "interrupted") in [(node, each.status) for each in scenario.expects for node in each.nodes]

@@ -16,7 +16,7 @@ function swatchOf(status) {
 /** Both clocks of a host in words, and short: to the second, without the year. */
 function clocksOf({ wall_us: wall, boot_us: boot, off_us: off }, zone = "UTC") {
   const seconds = (text) => text.replace(/\.\d+$/, "");
-  const short = `${seconds(dateAt(wall, aheadOf(zone, wall))).slice(5)}${offBy(off)} · boot ${seconds(instant(boot))}`;
+  const short = `${seconds(dateAt(wall, aheadOf(zone, wall))).slice(5)}${off ? ` (${off > 0 ? "+" : ""}${duration(off)})` : ""} · boot ${seconds(instant(boot))}`;
   return { wall: `${localDate(wall, zone)}${offBy(off)}`, boot: instant(boot), short };
 }
 
@@ -119,8 +119,8 @@ class World {
       ["last contact", host.contact_us === null ? "never" : `${instant(host.contact_us)}, ${duration(seen.at_us - host.contact_us)} ago`],
       ["path", host.path.join(", ")],
       ["wall clock", clocks.wall], ["boot-time clock", clocks.boot],
-      ["address", host.address], ["application", host.about.join(", ")],
-      ["failures", host.failed ? [`${host.failed}, the last: `, ...host.failures.slice(0, 3).map(([at, , code]) => element("div", { textContent: `${instant(at)} ${code}` }))] : "none"],
+      ["address", `${host.address}, ${host.about.join(", ")}`],
+      ["failures", host.failed ? `${host.failed}, the last at ${instant(host.last_failure[0])}: ${host.last_failure[1]}` : "none"],
       ["page", page],
     ]);
   }
