@@ -16,7 +16,7 @@ from typing import Any
 from harness.console.played import Played, Settings
 from harness.console.saving import saved
 from harness.console.session import Branch, Refused, Session, World, instant_of
-from harness.console.views import branch_view, ending_view, host_view, row_view, world_view
+from harness.console.views import branch_view, counts_view, ending_view, host_view, row_view, world_view
 from harness.durations import parse_duration
 from harness.problems import ScenarioError
 from harness.scenario_file import written
@@ -204,12 +204,20 @@ class Console:
         if len(rows) > _MOST_ROWS or not all(0 <= place < count for place in (*rows, host or 0)):
             raise Refused("there are no such nodes")
         shown = world_view(world, played, at_us)
+        shown["beside"] = [self._counts(each, at_us) for each in self._session.branches]
         shown["rows"] = [[place, row_view(played, place, at_us)] for place in rows]
         if host is not None:
             name = world.scenario.nodes[host].name
             page = None if self._page_of is None else self._page_of(number, at_us, name)
             shown["host"] = [host, host_view(played, host, at_us) | {"page": page}]
         return shown
+
+    def _counts(self, branch: Branch, at_us: int) -> list[list[Any]]:
+        """Return how many nodes of a branch are how; nothing after its end, or if it would have to be run again."""
+        played = self._played.get(branch.world.number)
+        if played is None or at_us > branch.world.scenario.duration_us:
+            return []
+        return counts_view(played, at_us)
 
     def story(self, number: int) -> bytes:
         """Return the story of a world, as JSON in gzip.

@@ -17,7 +17,7 @@ from harness.scenario import Event
 from harness.trace import SERVER_HOST
 from reference_server.protocol import Code, format_address
 
-__all__ = ["branch_view", "ending_view", "host_view", "row_view", "world_view"]
+__all__ = ["branch_view", "counts_view", "ending_view", "host_view", "row_view", "world_view"]
 
 #: How many instants of one rule are shown.
 _MOST_FINDINGS = 20
@@ -29,7 +29,6 @@ def world_view(world: World, played: Played, at_us: int) -> dict[str, Any]:
     scenario = played.scenario
     network = played.network(at_us)
     judged = played.judged_by(at_us)
-    counts = Counter(_status(played, place, at_us) for place in range(len(scenario.nodes)))
     return {
         "world": world.number,
         "at_us": at_us,
@@ -43,7 +42,7 @@ def world_view(world: World, played: Played, at_us: int) -> dict[str, Any]:
             **_clocks(played.plan.server_clock, at_us, scenario.start_us),
         },
         "network": {"status": network.status, "because": network.because},
-        "counts": [[status, count] for status, count in sorted(counts.items(), key=lambda each: (-each[1], each[0]))],
+        "counts": counts_view(played, at_us),
         "rules": [*_rules(judged)],
         "events": sorted(
             (_event_view(index, keys, played, at_us) for index, keys in enumerate(world.events)),
@@ -51,6 +50,12 @@ def world_view(world: World, played: Played, at_us: int) -> dict[str, Any]:
         ),
         "digest": judged.digest,
     }
+
+
+def counts_view(played: Played, at_us: int) -> list[list[Any]]:
+    """Return how many nodes have which status at ``at_us``, the most frequent one first."""
+    counts = Counter(_status(played, place, at_us) for place in range(len(played.scenario.nodes)))
+    return [[status, count] for status, count in sorted(counts.items(), key=lambda each: (-each[1], each[0]))]
 
 
 def row_view(played: Played, place: int, at_us: int) -> dict[str, Any]:

@@ -167,6 +167,10 @@ def test_a_branch_is_compared_with_the_one_that_it_came_from(console: Page) -> N
     expect(rows.nth(1)).to_contain_text("failed")
     expect(rows.nth(1)).to_contain_text("0 of 3")
     expect(rows.nth(1)).to_contain_text("server.crash for 90h at 0d 02:00:00")
+    # By 30 h all have lapsed without it.
+    jump(page, "30h", 30 * HOUR, 1)
+    expect(page.locator(".beside-now")).to_have_text([" registered 3", " lapsed 3"])
+    jump(page, "2h", 2 * HOUR, 1)
     page.click("#branches .chip:first-child")
     seen(page, 2 * HOUR, 0)
     assert status(page, "server") == "running"

@@ -35,7 +35,8 @@ class Actions {
   offer(lane) {
     if (this.lane === lane.name) return;
     this.lane = lane.name;
-    const groups = ACTIONS[lane.kind];
+    // The server's copy, which has a lane of its own, is left alone: what is done to the server is not done to it.
+    const groups = lane.kind === "server" && lane.place ? [] : ACTIONS[lane.kind];
     const keys = new Set(groups.flatMap(([, each]) => each.flatMap(([, , taken]) => taken)));
     const names = [...(keys.has("node") ? ["who"] : []), ...["lasts", "by", "address"].filter((key) => keys.has(key))];
     this.inputs = Object.fromEntries(names.map((name) => [name, this.input(name)]));

@@ -49,7 +49,9 @@ const world = new World({ title: byId("host-title"), details: byId("details"), e
     if (board.placed) board.drawNames();
     world.details(board.chosen);
     showCounts(seen.counts);
+    showBeside(seen.beside);
   },
+  statusOf: (lane) => board.statusAt(lane, cursor.now),
   act,
 });
 world.missing = () => { clearTimeout(world.due); world.due = setTimeout(() => world.ask(), 30); };
@@ -163,16 +165,25 @@ function showBranches() {
     const close = element("button", { type: "button", className: "tool take", textContent: "×", disabled: branches.length === 1, onclick: () => act({ do: "close", branch: place }) });
     close.setAttribute("aria-label", `Close ${branch.name}`);
     close.dataset.key = `close ${place}`;
-    const cells = [branch.name, branch.told.join("; ") || "nothing", element("span", { className: `badge ${branch.outcome}`, textContent: branch.outcome }), branch.violated.join(", ") || "none",
+    const now = element("span", { className: "beside-now", textContent: "" });
+    const cells = [branch.name, branch.told.join("; ") || "nothing", now, element("span", { className: `badge ${branch.outcome}`, textContent: branch.outcome }), branch.violated.join(", ") || "none",
       String(branch.held), branch.expected ? `${branch.met} of ${branch.expected}` : "none stated", element("code", { textContent: branch.digest.slice(0, 16), title: branch.digest }), close];
     const row = element("tr", { className: place === chosen ? "chosen" : "" }, ...cells.map((cell) => element("td", {}, cell)));
     row.dataset.digest = branch.digest;
     return row;
   });
   keepFocus(byId("compared"), () => byId("compared").replaceChildren(...rows));
+  if (world.seen) showBeside(world.seen.beside);
   for (const [id, words] of [["undo", branches[chosen].undo], ["redo", branches[chosen].redo]]) {
     byId(id).disabled = !words;
     byId(id).title = words ?? "";
+  }
+}
+
+/** How the nodes of each branch are at the cursor. */
+function showBeside(beside) {
+  for (const [place, now] of [...document.querySelectorAll(".beside-now")].entries()) {
+    now.replaceChildren(...(beside[place] ?? []).map(([status, count]) => element("div", {}, swatchOf(status), ` ${status} ${count.toLocaleString("en")}`)));
   }
 }
 

@@ -21,9 +21,9 @@ function clocksOf({ wall_us: wall, boot_us: boot, off_us: off }, zone = "UTC") {
 }
 
 class World {
-  /** `parts` are the elements to fill, `asked` gives [world, at, lanes in view, chosen lane], `shown` is told of each new view. */
-  constructor(parts, { asked, shown, act }) {
-    Object.assign(this, { parts, asked, shown, act });
+  /** `parts` are the elements to fill, `asked` gives [world, at, lanes in view, chosen lane], `shown` is told of each new view, `statusOf` what a lane shows now. */
+  constructor(parts, { asked, shown, statusOf, act }) {
+    Object.assign(this, { parts, asked, shown, statusOf, act });
     this.rows = new Map();
     this.rulings = new Map();
     this.open = new Set();
@@ -96,6 +96,10 @@ class World {
     const { title, details } = this.parts;
     title.textContent = lane?.name ?? "server";
     if (!seen) return;
+    if (lane?.place && lane.kind === "server") {
+      listOf(details, [["machine", lane.about], ["status", this.statusOf(lane)]]);
+      return;
+    }
     if (!lane || lane.kind === "server") {
       const { server } = seen;
       const clocks = clocksOf(server);

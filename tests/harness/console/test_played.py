@@ -64,6 +64,25 @@ def test_a_run_that_ends_there_is_the_whole_run_up_to_there(file: Path) -> None:
     assert LITERALLY.run(until(scenario, scenario.duration_us)).digest == whole.digest()
 
 
+def test_a_run_that_ends_there_knows_of_nothing_that_comes_after() -> None:
+    scenario = stopped().done({"do": "node.register", "node": "*", "at": "40m"}).world.scenario
+    # fdl-2 registers at 40 min.
+    shorter = until(scenario, 2_400 * 1_000_000)
+    assert [node.register_us for node in shorter.nodes] == [0, 2_400_000_000, None]
+    assert [event.at_us for event in shorter.events] == [2_400_000_000]
+    assert (shorter.duration_us, shorter.expects) == (2_400_000_000, ())
+    assert [node.register_us for node in until(scenario, 2_399_999_999).nodes] == [0, None, None]
+
+
+def test_the_digest_is_that_of_what_lies_before_the_cursor() -> None:
+    views = [
+        [world_view(each.world, played(each), at_us)["digest"] for each in (session(), stopped())]
+        for at_us in (10 * HOUR - 1, 11 * HOUR)
+    ]
+    assert views[0][0] == views[0][1]
+    assert views[1][0] != views[1][1]
+
+
 # How it was.
 
 
@@ -97,6 +116,12 @@ def test_last_contact_is_when_the_last_request_was_sent_that_was_granted() -> No
     assert came.last_contact_us(0, 13 * HOUR) == 8 * HOUR
     assert came.last_contact_us(0, 14 * HOUR + 10_000) == 14 * HOUR
     assert came.last_contact_us(1, 0) is None
+    # It is known when the answer is back, after twice 5 ms: of a register, and of a poll that changes nothing.
+    assert came.last_contact_us(0, 9_999) is None
+    assert came.last_contact_us(0, 10_000) == 0
+    assert came.last_contact_us(0, 6 * HOUR + 9_999) == 4 * HOUR
+    assert came.last_contact_us(0, 6 * HOUR + 10_000) == 6 * HOUR
+    assert came.last_contact_us(0, 7 * HOUR) == 6 * HOUR
 
 
 def test_both_clocks_of_a_host_are_shown_and_by_how_much_the_one_is_off() -> None:

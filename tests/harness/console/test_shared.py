@@ -183,6 +183,8 @@ def test_branches_are_compared() -> None:
     # Nobody is registered at 3 d any more.
     assert (second["name"], second["outcome"], second["met"], second["expected"]) == ("a long stop", "failed", 0, 3)
     assert first["digest"] != second["digest"]
+    # By 30 h all are registered in the one, and since 24 h after their last contact lapsed in the other.
+    assert one.world(1, 30 * HOUR, [], None)["beside"] == [[["registered", 3]], [["lapsed", 3]]]
     assert [each["name"] for each in said(one, {"do": "close", "branch": 0})["branches"]] == ["a long stop"]
 
 
@@ -209,7 +211,8 @@ def test_each_browser_is_told_now_and_after_each_change() -> None:
         await asyncio.gather(*browsers)
         return heard
 
-    assert asyncio.run(hear()) == [[0, 7, 8], [0, 7, 8]]
+    # Whoever is not told would wait for ever.
+    assert asyncio.run(asyncio.wait_for(hear(), 60)) == [[0, 7, 8], [0, 7, 8]]
 
 
 def test_the_world_is_asked_for_by_its_number_also_when_it_is_no_longer_shown() -> None:
