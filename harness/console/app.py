@@ -20,10 +20,10 @@ from urllib.parse import quote
 import anyio
 from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness.console.session import Refused
@@ -50,11 +50,14 @@ _HEADERS = {
 }
 
 
-def console_app(console: Console, *, token: str, hosts: Sequence[str] | None) -> ASGIApp:
+def console_app(
+    console: Console, *, token: str, hosts: Sequence[str] | None, beside: Sequence[BaseRoute] = ()
+) -> ASGIApp:
     """Return the application.
 
     :param token: the first part of the path of every address.
     :param hosts: the names, with their port, under which it may be asked; ``None`` for any.
+    :param beside: what else is served below the token, such as the pages to which the `Console` links.
     """
 
     async def said(request: Request) -> Response:
@@ -114,6 +117,7 @@ def console_app(console: Console, *, token: str, hosts: Sequence[str] | None) ->
         Route("/text", text),
         Route("/file", file),
         Route("/say", said, methods=["POST"]),
+        *beside,
     ]
     inner = Starlette(routes=routes, exception_handlers={Refused: _told})
     return _Guarded(inner, token=token, hosts=hosts)
@@ -163,10 +167,11 @@ class _Guarded:
 
         async def with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message["headers"],
-                    *((name.encode(), value.encode()) for name, value in _HEADERS.items()),
-                ]
+                message = {**message, "headers": [*message["headers"]]}
+                headers = MutableHeaders(raw=message["headers"])
+                # What is served beside may know better.
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         answer = self._refusal(scope)

@@ -49,13 +49,13 @@ def address(served: Served) -> str:
 
 
 @pytest.fixture
-def console(address: str, open_page: Opener) -> Iterator[Page]:
+def console(address: str, open_address: Opener) -> Iterator[Page]:
     """Its page, with its lanes."""
-    page = open_page(address)
+    page = open_address(address)
     drawn(page)
     yield page
     # Streams end before their server.
-    open_page.close()
+    open_address.close()
 
 
 def drawn(page: Page, world: int = 0) -> None:
@@ -271,20 +271,20 @@ def test_a_scenario_that_does_not_parse_is_a_message_and_its_text_is_still_there
 
 
 @pytest.mark.parametrize("served", [THREE.replace("Three nodes", EVIL).replace('"fdl"', '"&lt;b"')], indirect=True)
-def test_names_are_text(address: str, open_page: Opener) -> None:
-    page = open_page(address)
+def test_names_are_text(address: str, open_address: Opener) -> None:
+    page = open_address(address)
     drawn(page)
     expect(page.locator("h1")).to_have_text(EVIL)
     expect(page.locator("#board .name > span:first-child").nth(2)).to_have_text("&lt;b-1")
     assert page.locator("img").count() == 0
-    open_page.close()
+    open_address.close()
 
 
 # Browsers.
 
 
-def test_two_browsers_on_one_console_stay_together(console: Page, address: str, open_page: Opener) -> None:
-    other = open_page(address)
+def test_two_browsers_on_one_console_stay_together(console: Page, address: str, open_address: Opener) -> None:
+    other = open_address(address)
     drawn(other)
     jump(console, "10h", 10 * HOUR)
     seen(other, 10 * HOUR)
@@ -302,7 +302,7 @@ def test_two_browsers_on_one_console_stay_together(console: Page, address: str, 
     expect(console.locator("#message")).to_be_hidden()
 
 
-def test_a_browser_that_comes_back_finds_everything(console: Page, served: Served, open_page: Opener) -> None:
+def test_a_browser_that_comes_back_finds_everything(console: Page, served: Served, open_address: Opener) -> None:
     page = console
     jump(page, "10h", 10 * HOUR)
     page.click("[data-verb='server.stop']")
@@ -314,7 +314,7 @@ def test_a_browser_that_comes_back_finds_everything(console: Page, served: Serve
     expect(page.locator("#badges")).to_contain_text("not connected")
     page.click("[data-by='+1h']")
     expect(page.locator("#message")).to_contain_text("out of reach")
-    other = open_page(served.address)
+    other = open_address(served.address)
     drawn(other, 1)
     assert seen(other, 10 * HOUR, 1) == here
     jump(other, "12h", 12 * HOUR, 1)
@@ -324,13 +324,13 @@ def test_a_browser_that_comes_back_finds_everything(console: Page, served: Serve
     expect(page.locator("#message")).to_be_hidden()
     # And one that is closed and opened again.
     page.close()
-    again = open_page(served.address)
+    again = open_address(served.address)
     drawn(again, 1)
     seen(again, 12 * HOUR, 1)
     # What a browser says of a connection that broke is no error of ours.
     broken = re.compile("net::ERR_(INTERNET_DISCONNECTED|INCOMPLETE_CHUNKED_ENCODING)")
-    assert [each for each in open_page.heard if not broken.search(each)] == []
-    open_page.heard.clear()
+    assert [each for each in open_address.heard if not broken.search(each)] == []
+    open_address.heard.clear()
 
 
 # By keys, and for everybody.
@@ -388,8 +388,8 @@ def test_nodes_can_be_filtered_by_name_and_by_how_they_are_now(console: Page) ->
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_nothing_serious_stands_in_anybodys_way(address: str, open_page: Opener, dark: bool) -> None:
-    page = open_page(address, color_scheme="dark" if dark else "light", reduced_motion="reduce")
+def test_nothing_serious_stands_in_anybodys_way(address: str, open_address: Opener, dark: bool) -> None:
+    page = open_address(address, color_scheme="dark" if dark else "light", reduced_motion="reduce")
     drawn(page)
     jump(page, "10h", 10 * HOUR)
     page.click("[data-verb='server.stop']")
@@ -402,4 +402,4 @@ def test_nothing_serious_stands_in_anybodys_way(address: str, open_page: Opener,
     assert serious(page) == []
     page.click("#edit")
     assert serious(page) == []
-    open_page.close()
+    open_address.close()

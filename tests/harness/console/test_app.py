@@ -11,6 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
 
 from harness.console.app import console_app, page
 from harness.console.serving import address_of, hosts_of, listen
@@ -188,6 +191,21 @@ def test_a_question_that_means_nothing_says_so(query: str) -> None:
     answer = Asked()(f"/{TOKEN}/world?{query}")
     assert answer.status_code == 409
     assert answer.json()["message"]
+
+
+def test_what_is_served_beside_is_guarded_and_keeps_its_own_headers() -> None:
+    async def shown(request: Request) -> Response:
+        return Response(request.path_params["name"], headers={"referrer-policy": "same-origin"})
+
+    console = Console(session(), LITERALLY, now_us=lambda: 0)
+    asked = Asked()
+    beside = [Mount("/nodes/{name}", routes=[Route("/page", shown)])]
+    asked.app = console_app(console, token=TOKEN, hosts=["127.0.0.1:8765"], beside=beside)
+    answer = asked(f"/{TOKEN}/nodes/fdl-2/page")
+    assert (answer.text, answer.headers["referrer-policy"]) == ("fdl-2", "same-origin")
+    assert answer.headers["content-security-policy"] == "frame-ancestors 'none'"
+    assert asked("/nodes/fdl-2/page").status_code == 404
+    assert asked(f"/{TOKEN}/nodes/fdl-2/page", headers={"origin": "http://evil.example"}).status_code == 403
 
 
 # Where it is.
