@@ -18,6 +18,7 @@ EXTRAS = {
     "pytest": ("pytest", "scenarios as tests, and the fixture of a world"),
     "validators": ("hypothesis", "property tests of a validator, and shrinking"),
     "systems": ("freezegun", "servers and nodes of one's own that ask for the time"),
+    "console": ("sse_starlette", "the live console"),
     "plots": ("matplotlib", "curves of margins, and pictures of runs"),
     "parquet": ("pyarrow", "traces as Parquet"),
     "dask": ("distributed", "sweeps over many machines"),
