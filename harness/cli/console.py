@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import WRONG, check_system, one_reading, read_readings
+from harness.cli.common import FAILED, WRONG, check_system, one_reading, read_readings
 from harness.library import library_path
 from reference_server.readings import Reading, reading_named
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import socket
 
     from harness.console.session import Session
+    from harness.console.shared import Console
 
 __all__ = ["console"]
 
@@ -62,7 +63,7 @@ def console(
     printed has a token in it, without which nothing is answered. Ctrl-C ends the console; nothing is written to disk
     but what is saved on the page.
 
-    Exit codes: 0 it was ended; 2 a file or the call is wrong, or the port is in use.
+    Exit codes: 0 it was ended; 1 the harness itself is at fault; 2 a file or the call is wrong, or the port is in use.
     """
     if find_spec("sse_starlette") is None:
         raise click.UsageError("this needs sse-starlette, which is not installed: pip install 'fdl-harness[console]'.")
@@ -83,17 +84,29 @@ def console(
     if readings is not None:
         reading = one_reading(readings, "a console shows runs")
     settings = Settings(reading=reading, seed=seed, server=server, node=node)
+    shared = Console(session, settings, now_us=lambda: monotonic_ns() // 1000)
+    _play(shared, session)
     host, _ = listen
     listening = _listening(*listen)
     token = token_urlsafe(16)
-    hosts = hosts_of(host, listening)
     address = address_of(host, listening, token)
-    app = console_app(Console(session, settings, now_us=lambda: monotonic_ns() // 1000), token=token, hosts=hosts)
+    app = console_app(shared, token=token, hosts=hosts_of(host, listening))
     click.echo(f"The console is at {address} (Ctrl-C ends it)")
     if open_browser:
         click.launch(address)
     with listening:
         serve(app, listening)
+
+
+def _play(shared: Console, session: Session) -> None:
+    """Run the scenario before anybody looks at it, so that what is wrong with it or with us is told here."""
+    from harness.console.session import Refused
+
+    try:
+        shared.played(session.world).result  # noqa: B018 - it is computed when it is first asked for
+    except Refused as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(FAILED) from None
 
 
 def _session(file: Path, server: str | None, node: str | None) -> Session:

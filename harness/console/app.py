@@ -70,6 +70,8 @@ def console_app(
                 return _refused(f"that is longer than {_LARGEST_BODY >> 20} MB", 413)
         try:
             words = json.loads(body)
+            # A half of a character can be written in JSON, and in no answer.
+            json.dumps(words, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             return _refused("what is said has to be JSON", 400)
         if not isinstance(words, dict):

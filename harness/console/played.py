@@ -20,14 +20,16 @@ from itertools import chain
 from threading import Lock
 from typing import NamedTuple
 
+from harness.console.session import Refused
 from harness.expectations import Timelines
 from harness.faults import Ends, Plan, plan
+from harness.problems import ScenarioError
 from harness.report.timeline.data import data_of
 from harness.report.timeline.lanes import AWAY, BACK
 from harness.report.timeline.network import network_lane
 from harness.report.timeline.story import Span
 from harness.report.timeline.told import story_of
-from harness.runner import Job, Result, run_one
+from harness.runner import InternalError, Job, Result, run_jobs
 from harness.scenario import Event, Scenario
 from harness.trace import EdgeKind, Outcome, SlotChange
 from reference_server.protocol import Kind
@@ -53,11 +55,20 @@ class Settings:
     node: str | None = None
 
     def run(self, scenario: Scenario) -> Result:
-        """Run ``scenario`` and judge it."""
+        """Run ``scenario`` and judge it.
+
+        :raises Refused: if that fails, which is no verdict.
+        """
         job = Job(scenario=scenario, reading=self.reading, seed=self.seed, server=self.server, node=self.node)
         # Code under test is shown the clocks of its host in place of the process's, of which there is one.
-        with _ONE_AT_A_TIME:
-            return run_one(job)
+        try:
+            with _ONE_AT_A_TIME:
+                (result,) = run_jobs([job])
+        except InternalError as error:
+            raise Refused(f"internal error, not a verdict: {error}") from None
+        except ScenarioError as error:
+            raise Refused(str(error)) from None
+        return result
 
 
 def until(scenario: Scenario, at_us: int) -> Scenario:

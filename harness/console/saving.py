@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import PurePath
 from typing import Any
 
 from harness.console.played import Played
@@ -41,7 +42,8 @@ def saved(branch: Branch, played: Played, at_us: int) -> str:
 
 def _comment(branch: Branch, played: Played, at_us: int) -> Iterator[str]:
     world, settings = branch.world, played.settings
-    yield f"Saved by fdl-harness console {version('fdl-harness')} from {world.scenario.file}, branch {branch.name!r}."
+    file = PurePath(world.scenario.file).name
+    yield f"Saved by fdl-harness console {version('fdl-harness')} from {file}, branch {branch.name!r}."
     for each in branch.worlds[1 : branch.place + 1]:
         yield f"- {each.told}"
     yield f"It expects what was so at {format_instant(at_us)}, reading {settings.reading.name}, seed {settings.seed}."

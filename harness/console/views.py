@@ -106,7 +106,7 @@ def ending_view(result: Result) -> dict[str, Any]:
     counts = Counter(each.ruling.value for each in result.judgements.values())
     return {
         "outcome": result.outcome.value,
-        "skipped": result.skipped,
+        "systems": list(result.systems),
         "held": counts["held"],
         "violated": [each.rule for each in result.violated],
         "met": sum(each.met for each in result.expectations),

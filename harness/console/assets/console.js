@@ -51,6 +51,7 @@ const world = new World({ title: byId("host-title"), details: byId("details"), e
     showCounts(seen.counts);
     showBeside(seen.beside);
   },
+  failed: message,
   statusOf: (lane) => board.statusAt(lane, cursor.now),
   act,
 });
@@ -143,7 +144,8 @@ function showBadges() {
   if (!state) return;
   const branch = state.branches[state.chosen];
   const badge = (words, tone = "") => element("span", { className: `badge ${tone}`, textContent: words });
-  const found = [badge(branch.outcome, branch.outcome), badge("simulated", "simulated"), badge(`reading ${state.reading}`), badge(`seed ${state.seed}`), badge(state.file)];
+  const found = [badge(branch.outcome, branch.outcome), badge("simulated", "simulated"), badge(`reading ${state.reading}`), badge(`seed ${state.seed}`), badge(state.file),
+    ...branch.systems.map((system) => badge(`under test: ${system}`))];
   if (branch.violated.length) found.splice(1, 0, badge(`violated: ${branch.violated.join(", ")}`, "violated"));
   if (branch.expected) found.push(badge(`${branch.met} of ${branch.expected} expectations met`, branch.met < branch.expected ? "missed" : ""));
   for (const trouble of branch.troubles) found.push(badge(trouble, "violated"));

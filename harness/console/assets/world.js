@@ -21,9 +21,9 @@ function clocksOf({ wall_us: wall, boot_us: boot, off_us: off }, zone = "UTC") {
 }
 
 class World {
-  /** `parts` are the elements to fill, `asked` gives [world, at, lanes in view, chosen lane], `shown` is told of each new view, `statusOf` what a lane shows now. */
-  constructor(parts, { asked, shown, statusOf, act }) {
-    Object.assign(this, { parts, asked, shown, statusOf, act });
+  /** `parts` are the elements to fill, `asked` gives [world, at, lanes in view, chosen lane], `shown` is told of each new view, `failed` why there is none, `statusOf` what a lane shows now. */
+  constructor(parts, { asked, shown, failed, statusOf, act }) {
+    Object.assign(this, { parts, asked, shown, failed, statusOf, act });
     this.rows = new Map();
     this.rulings = new Map();
     this.open = new Set();
@@ -44,7 +44,11 @@ class World {
         const rows = places.slice(0, MOST_ROWS).join(",");
         const answer = await fetch(`world?world=${number}&at=${at}&rows=${rows}${host === undefined ? "" : `&host=${host}`}`);
         const seen = await answer.json();
-        if (seen.message) continue;
+        if (seen.message) {
+          // Of a world that is no longer shown nobody wants to hear.
+          if (number === this.asked()[0]) this.failed(seen.message);
+          continue;
+        }
         this.seen = seen;
         this.rows = new Map(seen.rows);
         this.show(seen);

@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
@@ -19,6 +21,7 @@ from harness.console.app import console_app, page
 from harness.console.serving import address_of, hosts_of, listen
 from harness.console.shared import Console
 from harness.report.timeline.data import story_from
+from harness.scenario import Verb
 from harness.scenario_file import loads
 from tests.harness.console.worlds import HOUR, LITERALLY, session
 
@@ -231,3 +234,32 @@ def test_on_all_addresses_any_name_will_do_but_no_page_from_elsewhere() -> None:
     assert asked(f"/{TOKEN}/", headers={"host": "my-machine:8765"}).status_code == 200
     headers = {"host": "my-machine:8765", "origin": "http://evil.example:8765"}
     assert asked(f"/{TOKEN}/", headers=headers).status_code == 403
+
+
+# Whatever is said.
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["fdl-1", "1h", "*"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=4,
+)
+_verbs = st.sampled_from([verb.value for verb in Verb])
+_keys = st.sampled_from(["at", "node", "host", "lasts", "by", "address", "direction", "only", "percent", "to", "ppm"])
+_tables = st.dictionaries(_keys, _values, max_size=3)
+_events = st.builds(lambda keys, verb: {**keys, "do": verb}, _tables, _verbs | _values)
+_commands = st.sampled_from(
+    ["jump", "step", "event", "clone", "remove", "undo", "redo", "branch", "choose", "close", "open", "play", "pause"],
+)
+_said = ["at", "at_us", "by", "event", "node", "address", "index", "name", "branch", "text", "rate", "cursor_us"]
+_words = st.dictionaries(st.sampled_from(_said), _values | _events, max_size=3)
+
+
+@settings(max_examples=150)
+@given(_commands | _values, _words)
+def test_whatever_is_said_is_done_or_refused_with_a_reason(what: Any, words: dict[str, Any]) -> None:
+    asked = Asked()
+    said = json.dumps({**words, "do": what})
+    answer = asked(f"/{TOKEN}/say", "POST", content=said, headers={"content-type": "application/json"})
+    assert answer.status_code == 200
+    assert answer.json() == {} or answer.json()["message"]
+    assert asked.say(do="pause") == {}

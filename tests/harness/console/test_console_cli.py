@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import harness.console.serving
+import harness.runner
 from harness.cli import main
 from tests.harness.console.worlds import THREE
 
@@ -96,4 +97,18 @@ def test_a_system_under_test_that_is_none_is_told_before_anything_is_served(serv
     result = call("three.toml", "--server", "nothing.there:make")
     assert result.exit_code == 2
     assert "nothing" in result.stderr
+    assert served == []
+
+
+def test_what_is_wrong_with_a_run_is_told_before_anything_is_served(
+    served: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(harness.runner, "run_one", broken)
+    result = call("three.toml", "--listen", "127.0.0.1:0")
+    assert result.exit_code == 1
+    told = "internal error, not a verdict: three.toml [literal], seed 0: ZeroDivisionError: division by zero"
+    assert result.stderr.startswith(told)
     assert served == []
