@@ -63,7 +63,7 @@ def main(chromium: str) -> None:
 def _consoles(browser: Browser) -> None:
     """Take the console of the week: what if the server is started a day earlier, and then the many, by night."""
     served = Served(_text("week.toml"), file="week.toml")
-    page = _open_console(browser, served, height=1320)
+    page = _open_console(browser, served, height=1420)
     page.fill("#jump-to", "1d 20h")
     page.click("#jump button")
     page.click("#branch")
