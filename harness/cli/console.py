@@ -75,6 +75,7 @@ def console(
     from time import monotonic_ns
 
     from harness.console.app import console_app
+    from harness.console.nodes import node_pages, page_of
     from harness.console.played import Settings
     from harness.console.serving import address_of, hosts_of, serve
     from harness.console.shared import Console
@@ -84,13 +85,14 @@ def console(
     if readings is not None:
         reading = one_reading(readings, "a console shows runs")
     settings = Settings(reading=reading, seed=seed, server=server, node=node)
-    shared = Console(session, settings, now_us=lambda: monotonic_ns() // 1000)
+    shared = Console(session, settings, now_us=lambda: monotonic_ns() // 1000, page_of=page_of)
     _play(shared, session)
     host, _ = listen
     listening = _listening(*listen)
     token = token_urlsafe(16)
     address = address_of(host, listening, token)
-    app = console_app(shared, token=token, hosts=hosts_of(host, listening))
+    pages = node_pages(shared, token=token_urlsafe(16))
+    app = console_app(shared, token=token, hosts=hosts_of(host, listening), beside=[pages])
     click.echo(f"The console is at {address} (Ctrl-C ends it)")
     if open_browser:
         click.launch(address)

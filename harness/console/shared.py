@@ -160,6 +160,10 @@ class Console:
 
     # What can be asked.
 
+    def now(self) -> tuple[World, int]:
+        """Return the world that is shown, and the instant (true us) at which the cursor is."""
+        return self._session.world, self._here().at_us
+
     async def states(self) -> AsyncIterator[dict[str, Any]]:
         """Yield what a browser has to know, now and after each change."""
         while True:
