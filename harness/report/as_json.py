@@ -1,4 +1,4 @@
-"""Results as one JSON object, for programs. Its shape is stable; `docs/json.md` describes it."""
+"""Results as one JSON object, for programs. Its shape is stable."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ class Story:
 def wall_us(clock: Sequence[Piece], at_us: int) -> int | None:
     """Return what a wall clock of these pieces showed at ``at_us``, ``None`` if nobody knows.
 
-    It is exact at the ends of each piece, and within a microsecond between them.
+    It is exact at the ends of each piece, and within two microseconds between them.
     """
     place = bisect_right(clock, at_us, key=lambda piece: piece.start_us) - 1
     if place < 0 or at_us > clock[place].end_us:
