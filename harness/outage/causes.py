@@ -68,11 +68,6 @@ class Cause:
     reading: str = ""
     own: bool = False
 
-    @property
-    def lasts(self) -> bool:
-        """Whether it has an end."""
-        return self.end_us is not None
-
 
 def told(cause: Cause) -> str:
     """Return what a cause is, without its times."""

@@ -14,7 +14,7 @@ from itertools import chain, pairwise
 from harness.durations import format_duration, format_utc
 from harness.outage.case import Case
 from harness.outage.causes import Kind
-from harness.outage.diagnosing import Explanation, Simulated
+from harness.outage.diagnosing import Simulated
 from harness.trace import Status, Trace
 from reference_server.codes import Code
 
@@ -46,9 +46,8 @@ _WITNESSES = {
 }
 
 
-def deciding(case: Case, first: Explanation, second: Explanation) -> str:
+def deciding(case: Case, one: Simulated, other: Simulated) -> str:
     """Return what further observation would decide between two explanations, in a sentence or two."""
-    one, other = first.simulated, second.simulated
     looks = (
         _counts(case, one, other),
         _rows(case, one, other),
@@ -58,8 +57,8 @@ def deciding(case: Case, first: Explanation, second: Explanation) -> str:
     found = next(chain(*looks), None)
     if found is not None:
         return found
-    own = [each.kind for each in first.causes if each.kind not in {other.kind for other in second.causes}]
-    others = [each.kind for each in second.causes if each.kind not in {other.kind for other in first.causes}]
+    own = [each.kind for each in one.causes if each.kind not in {cause.kind for cause in other.causes}]
+    others = [each.kind for each in other.causes if each.kind not in {cause.kind for cause in one.causes}]
     return "; or ".join(_WITNESSES[kind] for kind in dict.fromkeys([*own[:1], *others[:1]]))
 
 

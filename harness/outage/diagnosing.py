@@ -24,7 +24,7 @@ from harness.trace import Trace
 from harness.world import run
 from reference_server.readings import LITERAL, Reading, reading_named
 
-__all__ = ["Diagnosis", "Explanation", "Simulated", "diagnose", "simulate"]
+__all__ = ["Diagnosis", "Simulated", "diagnose", "simulate"]
 
 #: Most causes of an explanation.
 _MOST_CAUSES = 4
@@ -67,7 +67,10 @@ _OPEN = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Simulated:
-    """What some causes make of a case: the scenario, its history, and how that compares with the record."""
+    """What some causes make of a case: the scenario, its history, and how that compares with the record.
+
+    ``price`` is what it takes to believe it; the lower, the better.
+    """
 
     causes: tuple[Cause, ...]
     built: Built
@@ -77,25 +80,8 @@ class Simulated:
 
     @property
     def reproduces(self) -> bool:
-        """Whether it shows the whole record."""
+        """Whether it shows the whole record, and so is an explanation of it."""
         return self.comparison.reproduces
-
-
-@dataclass(frozen=True, kw_only=True)
-class Explanation:
-    """Causes that show the whole record when they are simulated. The lower the ``price``, the better."""
-
-    simulated: Simulated
-
-    @property
-    def causes(self) -> tuple[Cause, ...]:
-        """What happened beside what was recorded."""
-        return self.simulated.causes
-
-    @property
-    def price(self) -> Fraction:
-        """What it takes to believe it."""
-        return self.simulated.price
 
     @property
     def fit(self) -> tuple[int, int, int]:
@@ -104,7 +90,7 @@ class Explanation:
         That a clock was a little wrong is no cause of its own.
         """
         causes = [cause for cause in self.causes if cause.kind is not Kind.CLOCK]
-        return len(causes), len(self.simulated.built.unrecorded), len(self.simulated.comparison.surplus)
+        return len(causes), len(self.built.unrecorded), len(self.comparison.surplus)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,12 +98,12 @@ class Diagnosis:
     """What explains a record, the best first. ``nearest`` is what came closest where nothing does."""
 
     case: Case
-    explanations: tuple[Explanation, ...]
+    explanations: tuple[Simulated, ...]
     nearest: Simulated
     tried: int
 
     @property
-    def best(self) -> tuple[Explanation, ...]:
+    def best(self) -> tuple[Simulated, ...]:
         """Those that explain the record as well as the first. If there are several, it cannot be told which it was."""
         return tuple(each for each in self.explanations if each.fit == self.explanations[0].fit)
 
@@ -228,7 +214,7 @@ def diagnose(case: Case, *, progress: Callable[[int], None] = lambda tried: None
             break
     return Diagnosis(
         case=case,
-        explanations=tuple(Explanation(simulated=each) for each in _distinct(complete)[:_TOLD]),
+        explanations=tuple(_distinct(complete)[:_TOLD]),
         nearest=nearest,
         tried=tried,
     )

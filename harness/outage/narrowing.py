@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from harness.outage.case import Case
 from harness.outage.causes import Cause, Kind
-from harness.outage.diagnosing import Explanation, simulate
+from harness.outage.diagnosing import Simulated, simulate
 
 __all__ = ["Bounds", "Narrowed", "narrowed"]
 
@@ -37,7 +37,7 @@ class Narrowed:
     end: Bounds | None
 
 
-def narrowed(case: Case, explanation: Explanation) -> tuple[Narrowed, ...]:
+def narrowed(case: Case, explanation: Simulated) -> tuple[Narrowed, ...]:
     """Return the bounds of each cause of ``explanation``, the others staying as they are.
 
     They hold if no row is missing from the record that the explanation does not miss already.
@@ -45,7 +45,7 @@ def narrowed(case: Case, explanation: Explanation) -> tuple[Narrowed, ...]:
     return tuple(_of(case, explanation, place) for place in range(len(explanation.causes)))
 
 
-def _of(case: Case, explanation: Explanation, place: int) -> Narrowed:
+def _of(case: Case, explanation: Simulated, place: int) -> Narrowed:
     cause = explanation.causes[place]
     if cause.kind in _THROUGHOUT:
         return Narrowed(cause, None, None)

@@ -12,7 +12,7 @@ from harness.outage.case import Case
 from harness.outage.causes import Cause, Kind, told
 from harness.outage.comparing import Comparison, Predicted
 from harness.outage.deciding import deciding
-from harness.outage.diagnosing import Diagnosis, Explanation
+from harness.outage.diagnosing import Diagnosis, Simulated
 from harness.outage.narrowing import Bounds, Narrowed, narrowed
 from harness.outage.record import Observation, What
 from reference_server.codes import Code
@@ -44,17 +44,17 @@ def line_numbers(observations: Sequence[Observation]) -> str:
 def diagnosis_lines(diagnosis: Diagnosis, *, most: int = 3) -> Iterator[str]:
     """Yield for people what explains a record: the explanations, what would decide, or that it cannot be told."""
     yield from lines_of(diagnosis.case)
-    told_ = diagnosis.explanations[:most]
-    if not told_:
+    shown = diagnosis.explanations[:most]
+    if not shown:
         yield "It cannot be told: nothing that was tried shows all of the record when it is simulated."
         yield from _left_open(diagnosis)
         return
-    for place, explanation in enumerate(told_, start=1):
+    for place, explanation in enumerate(shown, start=1):
         yield ""
         yield from _explanation(diagnosis.case, place, explanation)
     yield ""
     if len(diagnosis.best) > 1:
-        equal = [str(place) for place, each in enumerate(told_, start=1) if each in diagnosis.best]
+        equal = [str(place) for place, each in enumerate(shown, start=1) if each in diagnosis.best]
         # Those that are not told are as good, too.
         equal += ["others"] if len(diagnosis.best) > len(equal) else []
         yield (
@@ -82,20 +82,19 @@ def lines_of(case: Case) -> Iterator[str]:
     )
 
 
-def _explanation(case: Case, place: int, explanation: Explanation) -> Iterator[str]:
+def _explanation(case: Case, place: int, explanation: Simulated) -> Iterator[str]:
     if not explanation.causes:
         yield f"{place}  what was recorded explains everything; nothing else need have happened"
     for number, each in enumerate(narrowed(case, explanation)):
         yield f"{place if number == 0 else ' '}  {told(each.cause)}"
         for line in times_of(case, each):
             yield f"     {line}"
-    simulated = explanation.simulated
-    failures = [seen for seen, _ in simulated.comparison.matched]
+    failures = [seen for seen, _ in explanation.comparison.matched]
     if failures:
         yield f"     shows {_counted(len(failures), 'failure')}: {line_numbers(failures)}"
-    for node, at_us in simulated.built.unrecorded:
+    for node, at_us in explanation.built.unrecorded:
         yield f"     takes it that {node} was asked to register at {_instant(case, at_us)}, which nobody wrote down"
-    missing = simulated.comparison.surplus
+    missing = explanation.comparison.surplus
     if missing:
         some = ", ".join(_row(case, row) for row in missing[:3])
         more = f", and {len(missing) - 3} more" if len(missing) > 3 else ""
@@ -223,19 +222,18 @@ def diagnosis_as_text(diagnosis: Diagnosis) -> str:
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
-def _as_json(case: Case, explanation: Explanation, as_good: bool) -> dict[str, Any]:
-    simulated = explanation.simulated
+def _as_json(case: Case, explanation: Simulated, as_good: bool) -> dict[str, Any]:
     return {
         "as_good_as_the_first": as_good,
         "price": str(explanation.price),
         "causes": [_cause(case, each) for each in narrowed(case, explanation)],
-        "shows": sorted(seen.line for seen, _ in simulated.comparison.matched),
+        "shows": sorted(seen.line for seen, _ in explanation.comparison.matched),
         "unrecorded_registers": [
-            {"node": node, "at": _instant(case, at_us)} for node, at_us in simulated.built.unrecorded
+            {"node": node, "at": _instant(case, at_us)} for node, at_us in explanation.built.unrecorded
         ],
         "missing_rows": [
             {"node": row.node, "at": _instant(case, row.wall_us), "code": _code(row.code)}
-            for row in simulated.comparison.surplus
+            for row in explanation.comparison.surplus
         ],
     }
 

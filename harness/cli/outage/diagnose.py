@@ -67,7 +67,7 @@ def diagnose(
         from harness.outage.reproducing import reproduction
         from harness.scenario_file import printed
 
-        best = diagnosis.explanations[0].simulated
+        best = diagnosis.explanations[0]
         comment = "\n".join(["What explains the record best:", *(f"- {told(cause)}" for cause in best.causes)])
         write(output, [printed(reproduction(diagnosis.case, best), comment=comment)])
 

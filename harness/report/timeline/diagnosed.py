@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.outage.case import Case
 from harness.outage.causes import told
-from harness.outage.diagnosing import Diagnosis, Explanation
+from harness.outage.diagnosing import Diagnosis, Simulated
 from harness.outage.narrowing import Narrowed, narrowed
 from harness.report.outage import deciding_line, times_of
 from harness.report.timeline.recorded import story_of_case
@@ -30,13 +30,13 @@ def stories_of(diagnosis: Diagnosis, *, most: int) -> list[tuple[str, Story]]:
     return [(f"Explanation {place}", _story(case, place, each, last)) for place, each in enumerate(found, start=1)]
 
 
-def _story(case: Case, place: int, explanation: Explanation, last: list[tuple[str, str]]) -> Story:
+def _story(case: Case, place: int, explanation: Simulated, last: list[tuple[str, str]]) -> Story:
     bounds = narrowed(case, explanation)
     facts = [("cause", "; ".join([told(each.cause), *times_of(case, each)])) for each in bounds]
     title = "; ".join(told(cause) for cause in explanation.causes) or "What was recorded explains everything"
     story = story_of_case(
         case,
-        explanation.simulated,
+        explanation,
         facts=[*facts, *last],
         title=f"{place}. {title[0].upper()}{title[1:]}",
     )

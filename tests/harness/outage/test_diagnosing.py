@@ -13,7 +13,7 @@ from harness.durations import parse_duration
 from harness.outage.case import Case, case_of
 from harness.outage.causes import Cause, Kind
 from harness.outage.deciding import deciding
-from harness.outage.diagnosing import Diagnosis, Explanation, diagnose, simulate
+from harness.outage.diagnosing import Diagnosis, Simulated, diagnose, simulate
 from harness.outage.narrowing import Bounds, narrowed
 from harness.outage.reading import read_record
 from harness.outage.record import Observation, Record, What
@@ -80,7 +80,7 @@ def test_every_explanation_shows_the_record_when_it_is_simulated_again(hidden: H
         again = simulate(diagnosis.case, each.causes)
         assert again is not None
         assert again.comparison.reproduces
-        assert again.trace.digest() == each.simulated.trace.digest()
+        assert again.trace.digest() == each.trace.digest()
 
 
 #: Those without missing rows, whose one cause begins and ends at known instants.
@@ -184,7 +184,7 @@ def test_a_node_that_cannot_have_been_registered_is_not_explained_away() -> None
             seen(3, "10h 1m", "fdl-1", What.STATUS, status=Status.LAPSED),
         )
     )
-    assert all(each.simulated.comparison.reproduces for each in found.explanations)
+    assert all(each.comparison.reproduces for each in found.explanations)
     assert found.explanations == ()
 
 
@@ -205,7 +205,7 @@ def test_an_installation_says_how_many_slots_there_are() -> None:
     assert found.explanations[0].causes[0].count == 1
 
 
-def first_two(hidden: Hidden, *kinds: Kind) -> tuple[Case, Explanation, Explanation]:
+def first_two(hidden: Hidden, *kinds: Kind) -> tuple[Case, Simulated, Simulated]:
     found = diagnosed(hidden)
     one, other = (
         next(each for each in found.explanations if [cause.kind for cause in each.causes] == [kind]) for kind in kinds
