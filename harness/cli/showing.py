@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.report.timeline.story import Story
     from harness.runner import Result
 
-__all__ = ["Shown"]
+__all__ = ["Shown", "check_drawing", "draw"]
 
 
 class Shown:
@@ -32,10 +32,8 @@ class Shown:
 
     def claim(self) -> None:
         """Make sure that all of it can be written, before the runs."""
-        if self._pictures is not None and find_spec("matplotlib") is None:
-            raise click.UsageError(
-                "--picture needs matplotlib, which is not installed: pip install 'fdl-harness[plots]'."
-            )
+        if self._pictures is not None:
+            check_drawing()
         for folder in (self._pages, self._pictures, self._chrome):
             make_folder(folder)
         if self._pages is not None:
@@ -72,10 +70,20 @@ class Shown:
 
             write(self._chrome / f"{name}.json", [chrome_trace(story)])
         if self._pictures is not None:
-            from harness.report.timeline.picture import write_picture
+            draw(story, self._pictures / f"{name}.{self._picture_kind}")
 
-            file = self._pictures / f"{name}.{self._picture_kind}"
-            try:
-                write_picture(story, file)
-            except OSError as error:
-                raise click.UsageError(f"{file} cannot be written: {error.strerror or error}") from None
+
+def check_drawing() -> None:
+    """Make sure that pictures can be drawn here."""
+    if find_spec("matplotlib") is None:
+        raise click.UsageError("--picture needs matplotlib, which is not installed: pip install 'fdl-harness[plots]'.")
+
+
+def draw(story: Story, file: Path) -> None:
+    """Draw ``story`` into ``file``, a PNG or an SVG by its name."""
+    from harness.report.timeline.picture import write_picture
+
+    try:
+        write_picture(story, file)
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be written: {error.strerror or error}") from None

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from fake_fdl_nodes.node import PERIOD_US
+from fake_fdl_nodes.node import LEASE_US, PERIOD_US
 from harness.outage.case import HOUR_US, SLACK_US, Built, Case
 from harness.outage.causes import Cause, Kind
 from harness.outage.comparing import Comparison
@@ -24,7 +24,6 @@ from reference_server.readings import LITERAL, READINGS
 
 __all__ = ["proposals"]
 
-_LEASE_US = 24 * HOUR_US
 _MINUTE_US = 60_000_000
 _QUARTER_US = 15 * _MINUTE_US
 #: A stop that nobody would notice but for what it does to the slots.
@@ -188,7 +187,7 @@ def _of_expiry(open_: _Open) -> Iterator[Cause]:
             # It takes a clock that is past the licensed days.
             missing_us = licence.expires_us - open_.case.start_us - span.first_us
             for start_us in span.starts():
-                yield Cause(kind=Kind.STEP, start_us=start_us, by_us=missing_us + 2 * _LEASE_US)
+                yield Cause(kind=Kind.STEP, start_us=start_us, by_us=missing_us + 2 * LEASE_US)
 
 
 def _of_licences(open_: _Open) -> Iterator[Cause]:
@@ -240,13 +239,13 @@ def _of_slots(open_: _Open) -> Iterator[Cause]:
             if ended_us > span.first_us:
                 continue
             middle_us = (begun_us + ended_us) // 2
-            yield Cause(kind=Kind.STEP, start_us=middle_us, by_us=_LEASE_US + HOUR_US)
+            yield Cause(kind=Kind.STEP, start_us=middle_us, by_us=LEASE_US + HOUR_US)
             for to_us in _states_before(open_, span, middle_us):
                 yield Cause(kind=Kind.RESTORED, start_us=middle_us, to_us=to_us)
         for start_us in span.starts():
             # Nobody wrote down that it was restarted.
             end_us = start_us + _SHORT_US
-            yield Cause(kind=Kind.STEP, start_us=start_us, end_us=end_us, by_us=_LEASE_US + HOUR_US)
+            yield Cause(kind=Kind.STEP, start_us=start_us, end_us=end_us, by_us=LEASE_US + HOUR_US)
             for to_us in _states_before(open_, span, start_us):
                 yield Cause(kind=Kind.RESTORED, start_us=start_us, end_us=end_us, to_us=to_us)
 
@@ -254,8 +253,8 @@ def _of_slots(open_: _Open) -> Iterator[Cause]:
 def _states_before(open_: _Open, span: _Span, at_us: int) -> Iterator[int]:
     """Yield instants of states in which the nodes of ``span`` had no slot any more, or not yet."""
     yield 0
-    if at_us > _LEASE_US + 2 * HOUR_US:
-        yield at_us - _LEASE_US - HOUR_US
+    if at_us > LEASE_US + 2 * HOUR_US:
+        yield at_us - LEASE_US - HOUR_US
     for name in span.nodes:
         for each in open_.case.by_source[name]:
             if each.what is What.REGISTERED and (registered_us := open_.true_us(each)) <= at_us:
@@ -270,7 +269,7 @@ def _of_statuses(open_: _Open) -> Iterator[Cause]:
     if lost:
         nodes = tuple(name for name in open_.all_nodes if any(each.source == name for _, each in lost))
         at_us = min(at_us for at_us, _ in lost)
-        start_us = max(0, at_us - _LEASE_US - 2 * HOUR_US)
+        start_us = max(0, at_us - LEASE_US - 2 * HOUR_US)
         for scope in _scopes(open_, nodes):
             yield Cause(kind=Kind.CUT, start_us=start_us, end_us=None, nodes=scope)
         yield Cause(kind=Kind.STOP, start_us=start_us, end_us=None)
@@ -315,7 +314,7 @@ def _of_drifts(open_: _Open, stops: Sequence[tuple[int, int]]) -> Iterator[Cause
         edges: list[tuple[Fraction, int]] = []
         for wall_us in rows:
             for begun_us, ended_us in stops:
-                if begun_us > first_us and abs(wall_us - begun_us) < _LEASE_US // 2:
+                if begun_us > first_us and abs(wall_us - begun_us) < LEASE_US // 2:
                     edges.append((Fraction(wall_us - ended_us, ended_us - first_us), 1))
                     edges.append((Fraction(wall_us - begun_us, begun_us - first_us), -1))
         yield from _of_most_rows(name, sorted(edges, key=lambda edge: edge[0]))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.common import check_writable, make_folder, write
+from harness.cli.showing import check_drawing, draw
 
 if TYPE_CHECKING:
     from harness.report.timeline.story import Story
@@ -48,10 +48,7 @@ class Shown:
             if self.picture.suffix not in _PICTURES:
                 found = f"found {str(self.picture)!r}, expected a name that ends in {' or '.join(_PICTURES)}."
                 raise click.BadParameter(found, param_hint="'--picture'")
-            if find_spec("matplotlib") is None:
-                raise click.UsageError(
-                    "--picture needs matplotlib, which is not installed: pip install 'fdl-harness[plots]'."
-                )
+            check_drawing()
             check_writable(self.picture)
         if self.chrome_trace is not None:
             check_writable(self.chrome_trace)
@@ -69,12 +66,7 @@ class Shown:
 
             write(self.chrome_trace, [chrome_trace(first)])
         if self.picture is not None:
-            from harness.report.timeline.picture import write_picture
-
-            try:
-                write_picture(first, self.picture)
-            except OSError as error:
-                raise click.UsageError(f"{self.picture} cannot be written: {error.strerror or error}") from None
+            draw(first, self.picture)
 
 
 def shows(command: Callable[..., None]) -> Callable[..., None]:

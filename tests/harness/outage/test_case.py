@@ -166,6 +166,15 @@ def test_an_expiry_is_no_poll() -> None:
     assert found.unrecorded == ()
 
 
+def test_of_two_rows_without_a_rhythm_the_first_may_be_the_expiry() -> None:
+    found = built(
+        seen(2, "0h", "fdl-1", What.FAILED, code=Code.LICENSE_EXPIRED),
+        seen(3, "1h", "fdl-1", What.FAILED, code=Code.LICENSE_EXPIRED),
+    )
+    # The poll is that of 1 h, 31 h into the case; 15 periods before it, 1 h into it, was the first.
+    assert found.scenario.nodes[0].register_us == HOUR_US - 10_000
+
+
 def test_what_was_written_before_a_correction_was_wrong_by_it() -> None:
     # The clock was 10 min slow until it was corrected at 5:00 by its own reckoning, which was 5:10.
     found = built(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
@@ -241,3 +242,11 @@ def test_predicting_before_simulating_changes_no_bound(name: str, monkeypatch: p
     simulated = narrowed(found.case, found.explanations[0])
     monkeypatch.setattr("harness.outage.diagnosing._MANY", 0)
     assert narrowed(found.case, found.explanations[0]) == simulated
+
+
+def test_what_nobody_wrote_down_has_its_price() -> None:
+    # A stop costs 6. A cut costs 6.5, and here takes three registers off the rhythm that nobody wrote down, at 2 each.
+    stop, cut = diagnosed(next(each for each in HIDDEN if each.name == "stop-overnight")).explanations[:2]
+    assert [each.causes[0].kind for each in (stop, cut)] == [Kind.STOP, Kind.CUT]
+    assert (stop.price, stop.fit) == (Fraction(6), (1, 0, 0))
+    assert (cut.price, cut.fit) == (Fraction(25, 2), (1, 3, 0))
