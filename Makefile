@@ -84,7 +84,8 @@ lock: $(READY)  ## Pin the newest versions of everything in .ci.
 	echo netfilterqueue | $(call PIN,.ci/netns.txt) -
 	printf 'matplotlib\nsalabim\n' | $(call PIN,.ci/bench.txt) -c .ci/constraints.txt -
 	echo mutmut | $(call PIN,.ci/mutants.txt) -c .ci/constraints.txt -
-	echo mkdocs-material | $(call PIN,.ci/site.txt) -c .ci/constraints.txt -
+	# Later ones of that extension want a newer Python 3.11 than Debian has.
+	printf 'mkdocs-material\npymdown-extensions<13\n' | $(call PIN,.ci/site.txt) -c .ci/constraints.txt -
 
 vendored:  ## Make what the clone carries of others again, from npm, as .ci/vendor/vendored.toml says.
 	.ci/vendor/renew

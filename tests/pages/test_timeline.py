@@ -10,6 +10,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from harness.builder import WorldBuilder
+from harness.outage.case import case_of
+from harness.outage.diagnosing import diagnose
+from harness.outage.reading import read_record
+from harness.report.timeline.diagnosed import stories_of
 from harness.report.timeline.page import page as page_of
 from harness.report.timeline.palette import TONES
 from harness.report.timeline.story import Lane, LaneKind, Mark, MarkKind, Span, Story
@@ -18,6 +22,7 @@ from harness.report.timeline.told import story_of
 from harness.runner import Job, Result, run_one
 from harness.scenario_file import load
 from reference_server.readings import READINGS
+from tests.harness.outage.hidden import FOLDER
 from tests.harness.timeline.test_page import evil_story
 from tests.pages.conftest import Opener
 
@@ -513,6 +518,15 @@ def test_axe_finds_nothing_serious_on_a_timeline(stop_23h: Path, open_page: Open
         summary.click()
     page.click("#failed")
     assert serious(page) == []
+
+
+def test_axe_finds_nothing_serious_on_an_explanation(tmp_path: Path, open_page: Opener) -> None:
+    # Six nodes, observed and predicted: more lanes than there is room for, so that they scroll.
+    record = read_record(FOLDER / "stop-26h.csv")
+    ((_, story), *_rest) = stories_of(diagnose(case_of(record)), most=1)
+    file = tmp_path / "explanation.html"
+    file.write_text(page_of(story), encoding="utf-8")
+    assert serious(open_page(file)) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -41,7 +41,10 @@ class Board {
     this.root.setAttribute("aria-roledescription", "timeline");
     this.root.setAttribute("aria-label", "Timeline of lanes; the table below tells the same in words");
     this.root.setAttribute("aria-describedby", "hint");
-    this.scroller.tabIndex = -1;
+    // Whoever scrolls by keyboard has to be able to get there; its keys are those of the board around it.
+    this.scroller.tabIndex = 0;
+    this.scroller.setAttribute("role", "group");
+    this.scroller.setAttribute("aria-label", "Lanes");
     this.tip = element("div", { className: "tip", hidden: true });
     this.tip.setAttribute("role", "tooltip");
     document.body.append(this.tip);
