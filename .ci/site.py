@@ -63,6 +63,12 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return markdown
 
 
+def on_post_page(output: str, **_: Any) -> str:
+    """Give the theme's search a name, for those who hear the page."""
+    search = 'data-md-component="search" role="dialog"'
+    return output.replace(search, f'{search} aria-label="Search"')
+
+
 def on_post_build(config: Any) -> None:
     """Refuse a site that loads anything from elsewhere."""
     for page in sorted(Path(config.site_dir).rglob("*.html")):
